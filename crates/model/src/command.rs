@@ -1,0 +1,309 @@
+//! What changes the ledger. A command carries every fact its effect depends on (time, order, and
+//! ids included), so that each replica that applies it comes to the same state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    AttemptId, ClusterId, Epoch, GroupId, ProcessId, RunId, SessionId, SpecIndex, TargetId,
+    WorkerId,
+};
+use crate::link::SessionFact;
+use crate::outcome::{Cause, LossCause, SpecState, Verdict};
+use crate::time::Timestamp;
+
+/// A change of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// A coordinator asks for the next epoch. Answered with [`Reply::Claimed`].
+    Claim {
+        /// Who asks, for people.
+        coordinator: String,
+        /// When it asked.
+        at: Timestamp,
+    },
+    /// A new run. A second one with the same id and the same bytes is a duplicate.
+    CreateRun {
+        /// Its id.
+        run: RunId,
+        /// The [`crate::run::RunSpec`] as JSON.
+        #[serde(with = "serde_bytes")]
+        spec: Vec<u8>,
+        /// The seed that every process of the run gets.
+        seed: i64,
+        /// When it was made.
+        at: Timestamp,
+    },
+    /// Everything below belongs to one run.
+    Run {
+        /// The run.
+        run: RunId,
+        /// What changes.
+        change: Change,
+    },
+}
+
+/// A change of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// A coordinator decides something. Refused when its epoch is not the newest.
+    Decide {
+        /// The coordinator's epoch.
+        epoch: Epoch,
+        /// What it decides.
+        decision: Decision,
+    },
+    /// A worker reports one spec of an attempt.
+    Report(Report),
+    /// A worker reports a suite node (before-suite, after-suite, ...).
+    SuiteNode(SuiteNode),
+    /// A worker states a fact of a session.
+    Fact {
+        /// The session.
+        session: SessionId,
+        /// The fact.
+        fact: SessionFact,
+    },
+    /// Somebody cancels the run. It outlives every coordinator.
+    Cancel {
+        /// Who, for people.
+        by: String,
+        /// Whether running specs are killed instead of interrupted.
+        force: bool,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A decision of a coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decision {
+    /// The catalog of a target: what discovery found. The first one stays; the same again is a
+    /// duplicate; another one is refused, because indices would mean other specs.
+    AdmitCatalog {
+        /// The target.
+        target: TargetId,
+        /// SHA-256 of the catalog's canonical JSON, in hex.
+        digest: String,
+        /// The catalog's JSON, compressed with zstd.
+        #[serde(with = "serde_bytes")]
+        catalog: Vec<u8>,
+        /// When the target's clock started.
+        at: Timestamp,
+    },
+    /// A session begins.
+    OpenSession {
+        /// Its number, new in the run.
+        session: SessionId,
+        /// Its target.
+        target: TargetId,
+        /// Its cluster.
+        cluster: ClusterId,
+    },
+    /// A session is over.
+    CloseSession {
+        /// The session.
+        session: SessionId,
+        /// Whether it was lost: its suite-node reports then do not count.
+        lost: bool,
+    },
+    /// A group is given to a process. Refused when the group has a live or sealed attempt, or the
+    /// number is not the next one.
+    HandOut {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The process.
+        process: ProcessId,
+        /// The process's worker.
+        worker: WorkerId,
+        /// How many spec reports seal it.
+        reports: u32,
+    },
+    /// An attempt is lost. Void (answered [`Reply::AlreadySealed`]) when it was sealed before.
+    Lose {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Why.
+        cause: LossCause,
+    },
+    /// An attempt that never started goes back; it does not count as lost.
+    Return {
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// A group gets no further attempt: the reports of its last attempt count as far as they came.
+    GiveUp {
+        /// The target.
+        target: TargetId,
+        /// The group.
+        group: GroupId,
+        /// Why its last attempt was lost.
+        cause: LossCause,
+    },
+    /// Something was removed from a cluster before its work is tried again.
+    Clean {
+        /// The cluster.
+        cluster: ClusterId,
+        /// One line per object: kind, name, and why.
+        removed: Vec<String>,
+    },
+    /// A target is over.
+    EndTarget {
+        /// The target.
+        target: TargetId,
+        /// How it ended.
+        verdict: Verdict,
+        /// Why specs were not run, if any were not.
+        cause: Option<Cause>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The run is over.
+    EndRun {
+        /// When.
+        at: Timestamp,
+    },
+    /// An ended or abandoned run is taken up again: live attempts of an earlier epoch have been
+    /// lost by the coordinator before this; targets that are not complete are open again.
+    Resume {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A spec report on its way into the ledger. Repeats are recognised by attempt and ordinal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The attempt it belongs to.
+    pub attempt: AttemptId,
+    /// Its place among the attempt's reports, from 0.
+    pub ordinal: u32,
+    /// The spec.
+    pub spec: SpecIndex,
+    /// Its state.
+    pub state: SpecState,
+    /// Whether a `skipped` report carries a message: the spec called `Skip()` itself. Without
+    /// one a selected spec did not run.
+    pub explained: bool,
+    /// Set when the spec failed while the cluster's API server did not answer: the report stays
+    /// on record and does not seal.
+    pub cluster_lost: bool,
+    /// Ginkgo's SpecReport JSON as received, compressed with zstd.
+    #[serde(with = "serde_bytes")]
+    pub payload: Vec<u8>,
+}
+
+/// A suite-node report on its way into the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuiteNode {
+    /// The process that reported it.
+    pub process: ProcessId,
+    /// Its place among that process's suite-node reports, from 0.
+    pub ordinal: u32,
+    /// Its state.
+    pub state: SpecState,
+    /// Ginkgo's SpecReport JSON as received, compressed with zstd.
+    #[serde(with = "serde_bytes")]
+    pub payload: Vec<u8>,
+}
+
+/// The ledger's answer to a command, the same on every replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The command took effect.
+    Done,
+    /// It had taken effect before; nothing changed.
+    Duplicate,
+    /// The epoch that a claim was given.
+    Claimed(Epoch),
+    /// The report took effect (or had before) and its attempt is sealed.
+    Sealed,
+    /// The attempt to lose or return was sealed before: the loss is void.
+    AlreadySealed,
+    /// Nothing changed, and repeating the command will not help.
+    Refused(Refusal),
+}
+
+/// Why the ledger refused a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The run is unknown.
+    #[error("no run with this id is in the ledger")]
+    NoSuchRun,
+    /// Another run has this id.
+    #[error("another run has this id")]
+    RunExists,
+    /// A newer coordinator is in office.
+    #[error("a newer coordinator (epoch {newest}) is in office")]
+    OldEpoch {
+        /// The newest epoch.
+        newest: Epoch,
+    },
+    /// The group has a live attempt.
+    #[error("the group has a live attempt")]
+    LiveAttempt,
+    /// The group has its result.
+    #[error("the group has its result")]
+    GroupDone,
+    /// The attempt's number is not the next one.
+    #[error("the next attempt of this group is number {expected}")]
+    WrongNumber {
+        /// The number it should have.
+        expected: u32,
+    },
+    /// The attempt was lost or returned before: its reports never count.
+    #[error("the attempt was lost before this report came")]
+    AttemptLost,
+    /// The attempt, session, or target is unknown.
+    #[error("no such attempt, session, or target")]
+    Unknown,
+    /// The target has another catalog.
+    #[error("the target has another catalog: the suite, its arguments, or its seed changed")]
+    OtherCatalog,
+    /// The run was cancelled or has ended.
+    #[error("the run was cancelled or has ended")]
+    RunOver,
+}
+
+/// The format of the commands this build writes.
+pub const COMMAND_FORMAT: u8 = 1;
+
+/// A command cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes are of a format this build does not know. A node that meets one stops: skipping
+    /// it would make its state differ from that of the others.
+    #[error(
+        "command format {found} is unknown, expected {COMMAND_FORMAT} (hint: upgrade this node)"
+    )]
+    Format {
+        /// The format found.
+        found: u8,
+    },
+    /// The bytes are damaged.
+    #[error("damaged command")]
+    Damaged(#[source] postcard::Error),
+    /// There are no bytes.
+    #[error("empty command")]
+    Empty,
+}
+
+impl Command {
+    /// The bytes that the ledger's log and the wire carry: a format number, then postcard.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_extend(self, vec![COMMAND_FORMAT])
+            .expect("writing to memory cannot fail and every type has a known shape")
+    }
+
+    /// Reads what [`Command::encode`] wrote.
+    ///
+    /// # Errors
+    /// An unknown format or damaged bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match bytes {
+            [] => Err(DecodeError::Empty),
+            [COMMAND_FORMAT, body @ ..] => postcard::from_bytes(body).map_err(DecodeError::Damaged),
+            [found, ..] => Err(DecodeError::Format { found: *found }),
+        }
+    }
+}

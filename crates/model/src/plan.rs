@@ -1,0 +1,39 @@
+//! What a target's schedule is made of.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{GroupId, TargetId};
+
+/// The selected groups of one target, as discovery found them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetPlan {
+    /// The target.
+    pub target: TargetId,
+    /// Every group that has at least one selected spec, by ascending id.
+    pub groups: Vec<GroupPlan>,
+}
+
+/// One execution group with what the scheduler has to know of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupPlan {
+    /// Its id; for a parallel group also its `/counter` index.
+    pub id: GroupId,
+    /// Whether it needs its cluster to itself.
+    pub serial: bool,
+    /// How many spec reports one attempt of it gives: its specs, unselected members of an Ordered
+    /// container included. The last one seals the attempt.
+    pub reports: u32,
+    /// How long it is expected to take.
+    pub expected: Duration,
+    /// Serial groups with the same number contain specs of equal text. Text is all that a serial
+    /// share can be narrowed by, so they must be in one share.
+    pub twin: Option<u32>,
+    /// A parallel group with a spec whose text equals that of a serial one: a process 1 whose
+    /// share leaves that serial spec out would skip this one too, so it never gets the group.
+    pub avoid_first: bool,
+    /// How long the group may run before it counts as hung (`specTimeout` times its selected
+    /// specs); `None` for no limit.
+    pub limit: Option<Duration>,
+}

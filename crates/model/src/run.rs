@@ -1,0 +1,134 @@
+//! A run as it is executed: every default applied, every matrix expanded.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSpec {
+    /// Its name, for people.
+    pub name: String,
+    /// Whether the results are meant for certification: flake attempts, skips, and programmatic
+    /// focus are refused.
+    pub certified: bool,
+    /// Set when this run repeats the failures of another: never certifiable, never merged.
+    pub rerun_of: Option<String>,
+    /// Whether the first failed spec of a target ends that target.
+    pub fail_fast: bool,
+    /// The seed of every target; drawn by the coordinator when absent.
+    pub seed: Option<i64>,
+    /// The targets, in the run file's order. [`crate::TargetId`] indexes this list.
+    pub targets: Vec<TargetSpec>,
+    /// The clusters of all targets. [`crate::ClusterId`] indexes this list.
+    pub clusters: Vec<ClusterSpec>,
+    /// Limits and waiting times.
+    pub limits: Limits,
+    /// Whether to write one JUnit file for the whole matrix.
+    pub matrix_junit: bool,
+}
+
+/// One thing to certify.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetSpec {
+    /// Its name, unique in the run.
+    pub name: String,
+    /// The directory of its results, unique in the run and safe as a file name.
+    pub dir_name: String,
+    /// Free labels such as `cni` and `kube-proxy`.
+    pub labels: BTreeMap<String, String>,
+    /// The suite it runs.
+    pub suite: SuiteSpec,
+    /// Its interchangeable clusters, as indices into [`RunSpec::clusters`].
+    pub clusters: Vec<u32>,
+}
+
+/// A suite binary and how to call it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SuiteSpec {
+    /// The binary's path on the worker's host. A worker may bind another path to the target.
+    pub binary: String,
+    /// Arguments of the suite's own, after Multibeam's.
+    pub args: Vec<String>,
+    /// Environment added for the suite.
+    pub env: BTreeMap<String, String>,
+    /// Working directory; the binary's own directory when absent.
+    pub working_dir: Option<String>,
+    /// Go regular expressions, joined by `|`; empty leaves the suite's own default.
+    pub focus: Vec<String>,
+    /// Go regular expressions, joined by `|`; empty leaves the suite's own default.
+    pub skip: Vec<String>,
+    /// Ginkgo's label filter.
+    pub label_filter: Option<String>,
+    /// Ginkgo's suite timeout, for each process.
+    pub timeout: Duration,
+    /// Ginkgo's `--flake-attempts`, at least 1.
+    pub flake_attempts: u32,
+}
+
+/// A cluster and the local workers to start for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterSpec {
+    /// Its name, unique in the run.
+    pub name: String,
+    /// The kubeconfig on the worker's host; `None` for suites that need no cluster.
+    pub kubeconfig: Option<String>,
+    /// The kubeconfig's context; `None` for its current one.
+    pub context: Option<String>,
+    /// How many workers the embedded run starts for it.
+    pub workers: u32,
+    /// How many suite processes each worker offers.
+    pub processes: u32,
+}
+
+/// Limits and waiting times, all settable in the run file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Attempts per group, whatever lost them.
+    pub attempts: u32,
+    /// How long a worker may be silent before its attempts are lost (the margin comes on top).
+    pub lease: Duration,
+    /// How long a target waits without any usable worker.
+    pub no_worker: Duration,
+    /// How long a cluster may be not ready before it is given up.
+    pub cluster_unready: Duration,
+    /// Time between the interrupt and the kill of a process.
+    pub grace: Duration,
+    /// Time limits of specs; the first match applies.
+    pub spec_timeouts: Vec<SpecTimeout>,
+    /// Bytes of a process's own output kept on disk.
+    pub spool: u64,
+    /// Whether what a killed spec left in its cluster is removed.
+    pub cleanup: bool,
+}
+
+/// A time limit for the specs whose full text contains a word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpecTimeout {
+    /// Text to look for, such as `[Slow]`; `None` matches every spec.
+    pub tag: Option<String>,
+    /// The limit.
+    pub limit: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            lease: Duration::from_secs(60),
+            no_worker: Duration::from_secs(600),
+            cluster_unready: Duration::from_secs(300),
+            grace: Duration::from_secs(30),
+            spec_timeouts: Vec::new(),
+            spool: 64 << 20,
+            cleanup: true,
+        }
+    }
+}

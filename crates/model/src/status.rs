@@ -1,0 +1,371 @@
+//! The state of a run as a watcher sees it, folded from [`crate::event::Event`]s.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Phase, What};
+use crate::ids::{AttemptId, ClusterId, ProcessId, SessionId, TargetId};
+use crate::outcome::{Cause, SpecState, Verdict};
+use crate::time::Timestamp;
+
+/// A run at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunStatus {
+    /// The run's id.
+    pub run: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it can lead to a certificate.
+    pub certified: bool,
+    /// When it began.
+    pub started: Timestamp,
+    /// The time of the last event.
+    pub updated: Timestamp,
+    /// Its targets.
+    pub targets: Vec<TargetStatus>,
+    /// Its clusters.
+    pub clusters: Vec<ClusterStatus>,
+    /// Sessions that are open.
+    pub sessions: BTreeMap<SessionId, SessionStatus>,
+    /// Whether it is being cancelled.
+    pub cancelling: bool,
+    /// How it ended, when it has.
+    pub verdict: Option<Verdict>,
+    /// Warnings so far.
+    pub warnings: Vec<String>,
+}
+
+/// A target at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetStatus {
+    /// Its name.
+    pub name: String,
+    /// Its clusters.
+    pub clusters: Vec<ClusterId>,
+    /// Whether discovery is done.
+    pub prepared: bool,
+    /// Specs to run.
+    pub selected: u32,
+    /// Of these, serial ones.
+    pub serial: u32,
+    /// Specs with a report that has arrived.
+    pub done: u32,
+    /// How many of each state.
+    pub states: BTreeMap<SpecState, u32>,
+    /// Attempts lost so far.
+    pub lost_attempts: u32,
+    /// How long it was expected to take when it was prepared.
+    pub expected: Duration,
+    /// When it was prepared.
+    pub prepared_at: Timestamp,
+    /// Failures, in the order they came.
+    pub failures: Vec<Failure>,
+    /// How it ended, when it has.
+    pub verdict: Option<Verdict>,
+    /// Why specs were not run, if any were not.
+    pub cause: Option<Cause>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Reports of attempts that are not sealed yet: a loss takes them back.
+    pub unsealed: BTreeMap<AttemptId, Unsealed>,
+}
+
+/// What an attempt has reported before its seal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unsealed {
+    /// The states of its selected specs so far.
+    pub states: Vec<SpecState>,
+}
+
+/// One failure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// The spec's full text, or the suite node's name.
+    pub spec: String,
+    /// Its state.
+    pub state: SpecState,
+    /// Where it ran.
+    pub cluster: ClusterId,
+    /// The failure's first lines.
+    pub message: String,
+}
+
+/// A cluster at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterStatus {
+    /// Its name.
+    pub name: String,
+    /// Its workers and their slots.
+    pub workers: BTreeMap<String, u32>,
+    /// Whether its API server does not answer.
+    pub unready: bool,
+    /// Why it is no longer used, if it is not.
+    pub given_up: Option<String>,
+}
+
+/// An open session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionStatus {
+    /// Its target.
+    pub target: TargetId,
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// Its phase.
+    pub phase: Phase,
+    /// How many processes it started with.
+    pub processes: u32,
+    /// What runs in it now.
+    pub running: BTreeMap<ProcessId, RunningSpec>,
+}
+
+/// A spec that runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunningSpec {
+    /// Its attempt.
+    pub attempt: AttemptId,
+    /// Its full text.
+    pub spec: String,
+    /// When it began.
+    pub since: Timestamp,
+}
+
+impl TargetStatus {
+    /// Takes the reports of a lost attempt back; those of one given up count.
+    fn lose(&mut self, attempt: AttemptId, given_up: bool) {
+        let Some(unsealed) = self.unsealed.remove(&attempt).filter(|_| !given_up) else {
+            return;
+        };
+        for state in unsealed.states {
+            self.done = self.done.saturating_sub(1);
+            if let Some(count) = self.states.get_mut(&state) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+}
+
+impl RunStatus {
+    /// Takes one event in.
+    pub fn apply(&mut self, event: &Event) {
+        let at = event.at;
+        self.updated = at;
+        match &event.what {
+            What::RunStarted {
+                run,
+                name,
+                certified,
+                targets,
+                clusters,
+                serves,
+            } => {
+                *self = Self {
+                    run: run.0.clone(),
+                    name: name.clone(),
+                    certified: *certified,
+                    started: at,
+                    updated: at,
+                    targets: targets
+                        .iter()
+                        .zip(serves)
+                        .map(|(name, clusters)| TargetStatus {
+                            name: name.clone(),
+                            clusters: clusters.clone(),
+                            ..TargetStatus::default()
+                        })
+                        .collect(),
+                    clusters: clusters
+                        .iter()
+                        .map(|name| ClusterStatus {
+                            name: name.clone(),
+                            ..ClusterStatus::default()
+                        })
+                        .collect(),
+                    ..Self::default()
+                };
+            }
+            What::WorkerJoined {
+                worker,
+                cluster,
+                slots,
+            } => {
+                if let Some(cluster) = self.cluster_mut(*cluster) {
+                    cluster.workers.insert(worker.clone(), *slots);
+                }
+            }
+            What::WorkerLeft {
+                worker, cluster, ..
+            } => {
+                if let Some(cluster) = self.cluster_mut(*cluster) {
+                    cluster.workers.remove(worker);
+                }
+            }
+            What::TargetPrepared {
+                target,
+                selected,
+                serial,
+                done,
+                expected,
+                ..
+            } => {
+                if let Some(target) = self.target_mut(*target) {
+                    target.prepared = true;
+                    target.selected = *selected;
+                    target.serial = *serial;
+                    target.done = *done;
+                    target.expected = *expected;
+                    target.prepared_at = at;
+                }
+            }
+            What::SessionOpened {
+                session,
+                target,
+                cluster,
+                processes,
+            } => {
+                self.sessions.insert(
+                    *session,
+                    SessionStatus {
+                        target: *target,
+                        cluster: *cluster,
+                        phase: Phase::Starting,
+                        processes: *processes,
+                        running: BTreeMap::new(),
+                    },
+                );
+            }
+            What::PhaseBegan { session, phase } => {
+                if let Some(session) = self.sessions.get_mut(session) {
+                    session.phase = *phase;
+                }
+            }
+            What::SessionClosed { session, .. } => {
+                self.sessions.remove(session);
+            }
+            What::ProcessEnded { process, .. } => {
+                if let Some(session) = self.sessions.get_mut(&process.session) {
+                    session.running.remove(process);
+                }
+            }
+            What::SpecStarted {
+                attempt,
+                process,
+                spec,
+                ..
+            } => {
+                if let Some(session) = self.sessions.get_mut(&process.session) {
+                    let running = RunningSpec {
+                        attempt: *attempt,
+                        spec: spec.clone(),
+                        since: at,
+                    };
+                    session.running.insert(*process, running);
+                }
+            }
+            What::SpecDone {
+                attempt,
+                process,
+                cluster,
+                spec,
+                state,
+                message,
+                selected,
+                ..
+            } => {
+                if let Some(session) = self.sessions.get_mut(&process.session) {
+                    session.running.remove(process);
+                }
+                if let Some(target) = self.target_mut(attempt.target).filter(|_| *selected) {
+                    target.done += 1;
+                    *target.states.entry(*state).or_default() += 1;
+                    target
+                        .unsealed
+                        .entry(*attempt)
+                        .or_default()
+                        .states
+                        .push(*state);
+                    if state.is_failure() {
+                        target.failures.push(Failure {
+                            spec: spec.clone(),
+                            state: *state,
+                            cluster: *cluster,
+                            message: message.clone(),
+                        });
+                    }
+                }
+            }
+            What::SuiteNodeDone {
+                session,
+                node,
+                state,
+                message,
+            } if state.is_failure() => {
+                let place = self.sessions.get(session).map(|s| (s.target, s.cluster));
+                if let Some((target, cluster)) = place
+                    && let Some(target) = self.target_mut(target)
+                {
+                    target.failures.push(Failure {
+                        spec: node.clone(),
+                        state: *state,
+                        cluster,
+                        message: message.clone(),
+                    });
+                }
+            }
+            What::AttemptSealed { attempt } => {
+                if let Some(target) = self.target_mut(attempt.target) {
+                    target.unsealed.remove(attempt);
+                }
+            }
+            What::AttemptLost {
+                attempt, given_up, ..
+            } => {
+                if let Some(target) = self.target_mut(attempt.target) {
+                    target.lost_attempts += 1;
+                    target.lose(*attempt, *given_up);
+                }
+            }
+            What::ClusterReady { cluster, ready, .. } => {
+                if let Some(cluster) = self.cluster_mut(*cluster) {
+                    cluster.unready = !ready;
+                }
+            }
+            What::ClusterGivenUp { cluster, reason } => {
+                if let Some(cluster) = self.cluster_mut(*cluster) {
+                    cluster.given_up = Some(reason.clone());
+                }
+            }
+            What::Cancelling { .. } => self.cancelling = true,
+            What::Warning { message } => self.warnings.push(message.clone()),
+            What::TargetEnded {
+                target,
+                verdict,
+                cause,
+            } => {
+                if let Some(target) = self.target_mut(*target) {
+                    target.verdict = Some(*verdict);
+                    target.cause.clone_from(cause);
+                    target.ended = Some(at);
+                }
+            }
+            What::RunEnded { verdict } => self.verdict = Some(*verdict),
+            What::SuiteNodeDone { .. } | What::CleanedUp { .. } => {}
+        }
+    }
+
+    fn target_mut(&mut self, id: TargetId) -> Option<&mut TargetStatus> {
+        self.targets.get_mut(id.0 as usize)
+    }
+
+    fn cluster_mut(&mut self, id: ClusterId) -> Option<&mut ClusterStatus> {
+        self.clusters.get_mut(id.0 as usize)
+    }
+}
