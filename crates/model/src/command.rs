@@ -262,6 +262,9 @@ pub enum Refusal {
     /// The run was cancelled or has ended.
     #[error("the run was cancelled or has ended")]
     RunOver,
+    /// Something else was recorded under this id before.
+    #[error("something else was recorded under this id before")]
+    Conflict,
 }
 
 /// The format of the commands this build writes.
@@ -296,6 +299,27 @@ impl Command {
     }
 
     /// Reads what [`Command::encode`] wrote.
+    ///
+    /// # Errors
+    /// An unknown format or damaged bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match bytes {
+            [] => Err(DecodeError::Empty),
+            [COMMAND_FORMAT, body @ ..] => postcard::from_bytes(body).map_err(DecodeError::Damaged),
+            [found, ..] => Err(DecodeError::Format { found: *found }),
+        }
+    }
+}
+
+impl Reply {
+    /// The bytes that the wire carries: the format number of commands, then postcard.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_extend(self, vec![COMMAND_FORMAT])
+            .expect("writing to memory cannot fail and every type has a known shape")
+    }
+
+    /// Reads what [`Reply::encode`] wrote.
     ///
     /// # Errors
     /// An unknown format or damaged bytes.

@@ -10,6 +10,8 @@ pub mod ids;
 pub mod link;
 pub mod outcome;
 pub mod plan;
+pub mod record;
+pub mod relay;
 pub mod run;
 pub mod status;
 pub mod time;

@@ -33,7 +33,7 @@ pub struct GroupPlan {
     /// A parallel group with a spec whose text equals that of a serial one: a process 1 whose
     /// share leaves that serial spec out would skip this one too, so it never gets the group.
     pub avoid_first: bool,
-    /// How long the group may run before it counts as hung (`specTimeout` times its selected
-    /// specs); `None` for no limit.
+    /// How long one spec of the group may run before it counts as hung: the longest `specTimeout`
+    /// among its selected specs, counted anew after each report; `None` for no limit.
     pub limit: Option<Duration>,
 }

@@ -71,13 +71,15 @@ pub struct TargetStatus {
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// Reports of attempts that are not sealed yet: a loss takes them back.
-    pub unsealed: BTreeMap<AttemptId, Unsealed>,
+    pub unsealed: Vec<Unsealed>,
 }
 
 /// What an attempt has reported before its seal.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unsealed {
+    /// The attempt.
+    pub attempt: AttemptId,
     /// The states of its selected specs so far.
     pub states: Vec<SpecState>,
 }
@@ -123,13 +125,15 @@ pub struct SessionStatus {
     /// How many processes it started with.
     pub processes: u32,
     /// What runs in it now.
-    pub running: BTreeMap<ProcessId, RunningSpec>,
+    pub running: Vec<RunningSpec>,
 }
 
 /// A spec that runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunningSpec {
+    /// Where it runs.
+    pub process: ProcessId,
     /// Its attempt.
     pub attempt: AttemptId,
     /// Its full text.
@@ -139,11 +143,30 @@ pub struct RunningSpec {
 }
 
 impl TargetStatus {
+    /// Keeps what an attempt has reported until it is sealed or lost.
+    fn note(&mut self, attempt: AttemptId, state: SpecState) {
+        match self
+            .unsealed
+            .iter_mut()
+            .find(|unsealed| unsealed.attempt == attempt)
+        {
+            Some(unsealed) => unsealed.states.push(state),
+            None => self.unsealed.push(Unsealed {
+                attempt,
+                states: vec![state],
+            }),
+        }
+    }
+
     /// Takes the reports of a lost attempt back; those of one given up count.
     fn lose(&mut self, attempt: AttemptId, given_up: bool) {
-        let Some(unsealed) = self.unsealed.remove(&attempt).filter(|_| !given_up) else {
+        let Some(place) = self.unsealed.iter().position(|u| u.attempt == attempt) else {
             return;
         };
+        let unsealed = self.unsealed.swap_remove(place);
+        if given_up {
+            return;
+        }
         for state in unsealed.states {
             self.done = self.done.saturating_sub(1);
             if let Some(count) = self.states.get_mut(&state) {
@@ -238,7 +261,7 @@ impl RunStatus {
                         cluster: *cluster,
                         phase: Phase::Starting,
                         processes: *processes,
-                        running: BTreeMap::new(),
+                        running: Vec::new(),
                     },
                 );
             }
@@ -252,7 +275,9 @@ impl RunStatus {
             }
             What::ProcessEnded { process, .. } => {
                 if let Some(session) = self.sessions.get_mut(&process.session) {
-                    session.running.remove(process);
+                    session
+                        .running
+                        .retain(|running| running.process != *process);
                 }
             }
             What::SpecStarted {
@@ -262,12 +287,15 @@ impl RunStatus {
                 ..
             } => {
                 if let Some(session) = self.sessions.get_mut(&process.session) {
-                    let running = RunningSpec {
+                    session
+                        .running
+                        .retain(|running| running.process != *process);
+                    session.running.push(RunningSpec {
+                        process: *process,
                         attempt: *attempt,
                         spec: spec.clone(),
                         since: at,
-                    };
-                    session.running.insert(*process, running);
+                    });
                 }
             }
             What::SpecDone {
@@ -281,17 +309,14 @@ impl RunStatus {
                 ..
             } => {
                 if let Some(session) = self.sessions.get_mut(&process.session) {
-                    session.running.remove(process);
+                    session
+                        .running
+                        .retain(|running| running.process != *process);
                 }
                 if let Some(target) = self.target_mut(attempt.target).filter(|_| *selected) {
                     target.done += 1;
                     *target.states.entry(*state).or_default() += 1;
-                    target
-                        .unsealed
-                        .entry(*attempt)
-                        .or_default()
-                        .states
-                        .push(*state);
+                    target.note(*attempt, *state);
                     if state.is_failure() {
                         target.failures.push(Failure {
                             spec: spec.clone(),
@@ -322,7 +347,9 @@ impl RunStatus {
             }
             What::AttemptSealed { attempt } => {
                 if let Some(target) = self.target_mut(attempt.target) {
-                    target.unsealed.remove(attempt);
+                    target
+                        .unsealed
+                        .retain(|unsealed| unsealed.attempt != *attempt);
                 }
             }
             What::AttemptLost {
@@ -367,5 +394,120 @@ impl RunStatus {
 
     fn cluster_mut(&mut self, id: ClusterId) -> Option<&mut ClusterStatus> {
         self.clusters.get_mut(id.0 as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{GroupId, ProcessNumber, RunId};
+    use crate::outcome::LossCause;
+
+    fn fold(events: Vec<What>) -> RunStatus {
+        let mut status = RunStatus::default();
+        for (at, what) in events.into_iter().enumerate() {
+            let at = Timestamp(i64::try_from(at).unwrap());
+            status.apply(&Event { at, what });
+        }
+        status
+    }
+
+    fn one_spec_done() -> Vec<What> {
+        let (target, cluster, session) = (TargetId(0), ClusterId(0), SessionId(1));
+        let process = ProcessId {
+            session,
+            number: ProcessNumber::FIRST,
+            incarnation: 1,
+        };
+        let attempt = AttemptId {
+            target,
+            group: GroupId(4),
+            number: 1,
+        };
+        vec![
+            What::RunStarted {
+                run: RunId::from("r"),
+                name: "nightly".into(),
+                certified: false,
+                targets: vec!["t".into()],
+                clusters: vec!["c".into()],
+                serves: vec![vec![cluster]],
+            },
+            What::SessionOpened {
+                session,
+                target,
+                cluster,
+                processes: 2,
+            },
+            What::SpecStarted {
+                attempt,
+                process,
+                cluster,
+                spec: "a".into(),
+            },
+            What::SpecDone {
+                attempt,
+                process,
+                cluster,
+                spec: "a".into(),
+                state: SpecState::Failed,
+                run_time: Duration::from_secs(1),
+                message: "no".into(),
+                selected: true,
+            },
+        ]
+    }
+
+    #[test]
+    fn the_status_survives_json() {
+        let mut events = one_spec_done();
+        events.truncate(3);
+        let status = fold(events);
+        assert_eq!(status.sessions[&SessionId(1)].running.len(), 1);
+        let json = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<RunStatus>(&json).unwrap(), status);
+        let status = fold(one_spec_done());
+        let json = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<RunStatus>(&json).unwrap(), status);
+    }
+
+    #[test]
+    fn a_lost_attempt_takes_its_reports_back_unless_it_was_the_last() {
+        for given_up in [false, true] {
+            let mut events = one_spec_done();
+            let attempt = AttemptId {
+                target: TargetId(0),
+                group: GroupId(4),
+                number: 1,
+            };
+            events.push(What::AttemptLost {
+                attempt,
+                spec: "a".into(),
+                cause: LossCause::Killed,
+                given_up,
+            });
+            let status = fold(events);
+            assert_eq!(status.targets[0].done, u32::from(given_up));
+            assert_eq!(
+                status.targets[0].states[&SpecState::Failed],
+                u32::from(given_up)
+            );
+        }
+    }
+
+    #[test]
+    fn events_survive_json() {
+        for what in one_spec_done() {
+            let event = Event {
+                at: Timestamp(7),
+                what,
+            };
+            let json = serde_json::to_string(&event).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Event>(&json).unwrap(),
+                event,
+                "{json}"
+            );
+        }
     }
 }
