@@ -1,0 +1,233 @@
+//! Findings about a run file: what, where, and what to do about it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::bounds::MAX_DIAGNOSTICS;
+use crate::render::{self, Styles};
+use crate::yaml::Span;
+
+/// How bad a finding is. Errors stop the run before it starts, warnings do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The file is usable, but probably not what was meant.
+    Warning,
+    /// The file cannot be run.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        })
+    }
+}
+
+/// The stable name of a kind of finding, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// The text is not usable YAML.
+    Syntax,
+    /// One of the limits in [`crate::bounds`] is exceeded.
+    TooLarge,
+    /// `apiVersion` or `kind` is not one this build reads.
+    Format,
+    /// A key that the format does not have.
+    UnknownKey,
+    /// The same key twice in one mapping.
+    DuplicateKey,
+    /// A key that must be there is not.
+    MissingKey,
+    /// A value of another type than the key takes.
+    WrongType,
+    /// A value of the right type that is not allowed.
+    BadValue,
+    /// A pattern that Go's regular expressions do not accept.
+    BadPattern,
+    /// A `${...}` that cannot be replaced.
+    BadReference,
+    /// A matrix that has no rows, an unused axis, or a rule that does not fit it.
+    BadMatrix,
+    /// A name that cannot be used.
+    BadName,
+    /// Two targets or clusters that must differ do not.
+    Duplicate,
+    /// An argument or variable that Multibeam sets itself.
+    Reserved,
+    /// Something that a certified run must not have.
+    NotCertifiable,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What kind of finding it is.
+    pub code: Code,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// How many characters of the line are meant (at least 1).
+    pub length: usize,
+    /// What is wrong: a lower-case fragment without a final period.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The line of the file, control characters replaced.
+    pub source: String,
+}
+
+/// All findings about one file, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostics {
+    /// The file's name as the caller gave it.
+    pub file: String,
+    /// The findings.
+    pub items: Vec<Diagnostic>,
+    /// How many more were found after the limit of [`MAX_DIAGNOSTICS`] was reached.
+    pub omitted: usize,
+}
+
+// === impl Diagnostics ===
+
+impl Diagnostics {
+    /// Whether anything in here forbids the run.
+    pub fn has_errors(&self) -> bool {
+        self.items.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The findings as text for a terminal. Whether colour is wanted is the caller's knowledge:
+    /// [`Styles::PLAIN`] or [`Styles::ANSI`].
+    pub fn render(&self, styles: &Styles) -> String {
+        render::render(self, styles)
+    }
+
+    /// The findings for scripts: `{"file", "items": [{"severity", "code", "line", ...}],
+    /// "omitted"}`.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("plain structs with string keys always serialize")
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&Styles::PLAIN))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// Collects findings while a file is read.
+#[derive(Debug)]
+pub(crate) struct Sink<'a> {
+    file: &'a str,
+    lines: Vec<&'a str>,
+    items: Vec<Diagnostic>,
+}
+
+// === impl Sink ===
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
+        // The same line ends as the YAML scanner's: LF, CRLF and a lone CR.
+        let mut lines = Vec::new();
+        for line in text.split('\n') {
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            lines.extend(line.split('\r'));
+        }
+        Sink { file, lines, items: Vec::new() }
+    }
+
+    pub(crate) fn error(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.push(Severity::Error, code, span, message.into(), hint);
+    }
+
+    pub(crate) fn warning(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.push(Severity::Warning, code, span, message.into(), hint);
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        span: Span,
+        message: String,
+        hint: Option<String>,
+    ) {
+        // Here, where nothing can be forgotten: both repeat what the file says.
+        let (message, hint) =
+            (render::printable(&message), hint.map(|hint| render::printable(&hint)));
+        let line = self.lines.get(span.start.line - 1).copied().unwrap_or_default();
+        let width = line.chars().count();
+        let column = span.start.column;
+        let end = if span.end.line == span.start.line { span.end.column } else { width + 1 };
+        self.items.push(Diagnostic {
+            severity,
+            code,
+            line: span.start.line,
+            column,
+            length: end.min(width + 1).saturating_sub(column).max(1),
+            message,
+            hint,
+            source: render::printable(line),
+        });
+    }
+
+    /// Whether an error was found so far.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.items.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Whether an error of this kind was found so far.
+    pub(crate) fn has(&self, code: Code) -> bool {
+        self.items.iter().any(|d| d.severity == Severity::Error && d.code == code)
+    }
+
+    /// Everything found, ordered by position. A mistake in a line that several targets share is
+    /// said once.
+    pub(crate) fn finish(mut self) -> Diagnostics {
+        self.items.sort_by_key(|d| (d.line, d.column, std::cmp::Reverse(d.severity)));
+        let mut items: Vec<Diagnostic> = Vec::new();
+        for item in self.items {
+            let said =
+                items.iter().rev().take_while(|d| (d.line, d.column) == (item.line, item.column));
+            if !said.into_iter().any(|d| d.code == item.code && d.message == item.message) {
+                items.push(item);
+            }
+        }
+        let found = items.len();
+        if found > MAX_DIAGNOSTICS {
+            // Errors are what must not be cut off.
+            items.sort_by_key(|d| std::cmp::Reverse(d.severity));
+            items.truncate(MAX_DIAGNOSTICS);
+            items.sort_by_key(|d| (d.line, d.column));
+        }
+        let omitted = found - items.len();
+        Diagnostics { file: self.file.to_owned(), items, omitted }
+    }
+}

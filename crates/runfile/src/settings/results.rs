@@ -1,0 +1,58 @@
+//! `results`: where the reports go.
+
+use serde::{Deserialize, Serialize};
+
+use super::text;
+use crate::diagnostic::{Code, Sink};
+use crate::table::{Object, Ty, optional};
+use crate::template::{Row, Scope};
+use crate::yaml::Node;
+
+/// Where reports go: beside the run file, under a name that nobody takes for sources.
+pub const DEFAULT_RESULTS_DIR: &str = "results";
+
+pub(crate) static RESULTS: Object = Object {
+    name: "results",
+    doc: "Where the reports go.",
+    fields: &[
+        optional(
+            "dir",
+            Ty::Text,
+            "Directory for all runs; each run gets one of its own in it. Relative to the run file. Default \"results\".",
+        ),
+        optional(
+            "matrixJUnit",
+            Ty::Bool,
+            "Whether one more JUnit file holds the results of all targets together. Default false.",
+        ),
+    ],
+    extra: None,
+};
+
+/// Where the reports go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Results {
+    /// As written; the caller resolves it relative to the run file.
+    pub dir: String,
+    /// Whether one more JUnit file holds the results of all targets together.
+    #[serde(rename = "matrixJUnit")]
+    pub matrix_junit: bool,
+}
+
+/// Reads `results` of the run, if it is there.
+pub(crate) fn read(run: &Node, sink: &mut Sink<'_>) -> Results {
+    let mut results = Results { dir: DEFAULT_RESULTS_DIR.to_owned(), matrix_junit: false };
+    let Some(node) = run.get("results") else {
+        return results;
+    };
+    if let Some(template) = text(node, "dir", Scope::Run, sink) {
+        results.dir = template.expand(&Row::new(), 0);
+        if results.dir.trim().is_empty() {
+            let hint = "write \".\" for the directory of the run file".to_owned();
+            sink.error(Code::BadValue, template.span, "results.dir is empty", Some(hint));
+        }
+    }
+    results.matrix_junit = node.get("matrixJUnit").and_then(Node::boolean).unwrap_or(false);
+    results
+}

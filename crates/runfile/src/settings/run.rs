@@ -1,0 +1,214 @@
+//! The file as a whole.
+
+use serde::{Deserialize, Serialize};
+
+use super::cluster::{PROCESSES, WORKERS};
+use super::limits::{self, LIMITS, Limits};
+use super::results::{self, RESULTS, Results};
+use super::spec_timeout::{self, SPEC_TIMEOUT, SpecTimeouts};
+use super::suite::{self, RawSuite, SUITE};
+use super::target::{self, LABELS_TY, RawTarget, TARGET, Target};
+use super::{number, pairs, text};
+use crate::diagnostic::{Code, Sink};
+use crate::name::{PLAIN_RULE, is_plain};
+use crate::render::quote;
+use crate::table::{Object, Ty, optional, required};
+use crate::template::{Row, Scope, Template};
+use crate::yaml::{Node, Spanned};
+
+/// The version of the format that this build reads.
+pub const API_VERSION: &str = "multibeam.dev/v1";
+
+/// The kind of document that a run file is.
+pub const KIND: &str = "Run";
+
+/// The name of a run that its file does not name.
+pub const DEFAULT_RUN_NAME: &str = "run";
+
+/// Largest seed: the largest whole number that JSON readers with 64-bit floats keep exactly.
+pub const MAX_SEED: u64 = (1 << 53) - 1;
+
+static TARGET_TY: Ty = Ty::Object(&TARGET);
+
+static DEFAULTS: Object = Object {
+    name: "defaults",
+    doc: "What holds for every target that says nothing else.",
+    fields: &[
+        optional("processes", PROCESSES, "Suite processes per worker. Default 4."),
+        optional("workers", WORKERS, "Local workers per cluster. Default 1."),
+        optional("labels", LABELS_TY, "Labels of every target."),
+    ],
+    extra: None,
+};
+
+pub(crate) static RUN: Object = Object {
+    name: "a run file",
+    doc: "A run of Multibeam: one Ginkgo suite, run on the clusters of one or more targets.",
+    fields: &[
+        required("apiVersion", Ty::Const(API_VERSION), "Version of the format."),
+        required("kind", Ty::Const(KIND), "Kind of the document."),
+        optional("name", Ty::Text, "Name of the run, part of its id. Default \"run\"."),
+        optional(
+            "certified",
+            Ty::Bool,
+            "Whether the results are to be submitted: refuses everything that would make them differ from a plain run (skips, flake attempts, programmatic focus). Default false.",
+        ),
+        optional(
+            "seed",
+            Ty::Int { min: 0, max: MAX_SEED as i64 },
+            "Ginkgo's random seed for every target. Default: drawn once and kept.",
+        ),
+        optional(
+            "failFast",
+            Ty::Bool,
+            "Whether a target stops at its first failed spec. Default false.",
+        ),
+        optional("specTimeout", Ty::Object(&SPEC_TIMEOUT), "When a spec counts as hung."),
+        optional(
+            "limits",
+            Ty::Object(&LIMITS),
+            "How long to wait, how often to try, and how much to keep.",
+        ),
+        optional(
+            "cleanup",
+            Ty::Choice(&["auto", "off"]),
+            "Whether what a killed spec left in a cluster is removed before its group is tried again there. Default auto.",
+        ),
+        optional("results", Ty::Object(&RESULTS), "Where the reports go."),
+        optional("suite", Ty::Object(&SUITE), "What is run: what all targets share."),
+        optional(
+            "defaults",
+            Ty::Object(&DEFAULTS),
+            "What holds for every target that says nothing else.",
+        ),
+        required("targets", Ty::List { item: &TARGET_TY, min: 1 }, "What is certified."),
+    ],
+    extra: None,
+};
+
+/// Whether what a killed spec left in a cluster is removed before its group is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cleanup {
+    /// What is known to come from the lost attempt is removed.
+    #[default]
+    Auto,
+    /// Nothing is touched.
+    Off,
+}
+
+/// A run with everything decided: defaults applied, matrices expanded, references replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunFile {
+    /// The version of the format of the file, so that a stored run says how to read it.
+    pub api_version: String,
+    /// Name of the run.
+    pub name: String,
+    /// Whether the results are to be submitted.
+    pub certified: bool,
+    /// Ginkgo's random seed; nothing means that it is to be drawn.
+    pub seed: Option<u64>,
+    /// Whether a target stops at its first failed spec.
+    pub fail_fast: bool,
+    /// When a spec counts as hung.
+    pub spec_timeouts: SpecTimeouts,
+    /// How long to wait, how often to try, how much to keep.
+    pub limits: Limits,
+    /// Whether leftovers are removed.
+    pub cleanup: Cleanup,
+    /// Where the reports go.
+    pub results: Results,
+    /// At least one, in the order of the file and of the matrix rows.
+    pub targets: Vec<Target>,
+}
+
+/// A file as written: settings are read, targets still have references.
+#[derive(Debug)]
+pub(crate) struct RawRun {
+    /// Everything but the targets.
+    pub(crate) run: RunFile,
+    pub(crate) suite: RawSuite,
+    pub(crate) processes: Option<u32>,
+    pub(crate) workers: Option<u32>,
+    pub(crate) labels: Vec<(Spanned<String>, Template)>,
+    pub(crate) targets: Vec<RawTarget>,
+}
+
+/// Whether the file says that it is of the one format this build reads. If not, nothing else in
+/// it is looked at: every key might mean something else there.
+pub(crate) fn is_readable(node: &Node, sink: &mut Sink<'_>) -> bool {
+    let mut good = true;
+    for (key, wanted) in [("apiVersion", API_VERSION), ("kind", KIND)] {
+        let Some(value) = node.get(key) else { continue };
+        let Some(found) = value.scalar().filter(|found| *found != wanted) else {
+            continue;
+        };
+        let hint = if key == "kind" {
+            format!("a run file has kind: {wanted}")
+        } else if found.strip_prefix("multibeam.dev/").is_some() {
+            format!(
+                "the file is of another version of Multibeam; this one reads {wanted}, and \
+                 `multibeam init` writes an example"
+            )
+        } else {
+            format!("write {key}: {wanted}")
+        };
+        let message = format!("unknown {key} {}", quote(found));
+        sink.error(Code::Format, value.span, message, Some(hint));
+        good = false;
+    }
+    good
+}
+
+/// Reads the whole file.
+pub(crate) fn read(node: &Node, sink: &mut Sink<'_>) -> RawRun {
+    let boolean = |key| node.get(key).and_then(Node::boolean).unwrap_or(false);
+    let certified = boolean("certified");
+    let seed = node.get("seed").and_then(Node::integer).and_then(|n| u64::try_from(n).ok());
+    let cleanup = match node.get("cleanup").and_then(Node::string) {
+        Some("off") => Cleanup::Off,
+        _ => Cleanup::Auto,
+    };
+    let run = RunFile {
+        api_version: API_VERSION.to_owned(),
+        name: name(node, sink),
+        certified,
+        seed,
+        fail_fast: boolean("failFast"),
+        spec_timeouts: spec_timeout::read(node, certified, sink),
+        limits: limits::read(node, sink),
+        cleanup,
+        results: results::read(node, sink),
+        targets: Vec::new(),
+    };
+    let suite = suite::read(node, sink);
+    let mut raw = RawRun {
+        run,
+        suite,
+        processes: None,
+        workers: None,
+        labels: Vec::new(),
+        targets: Vec::new(),
+    };
+    if let Some(defaults) = node.get("defaults") {
+        raw.processes = number(defaults, "processes");
+        raw.workers = number(defaults, "workers");
+        raw.labels = pairs(defaults, "labels", sink);
+    }
+    let targets = node.get("targets").map(Node::items).unwrap_or_default();
+    raw.targets = targets.iter().map(|node| target::read(node, sink)).collect();
+    raw
+}
+
+fn name(node: &Node, sink: &mut Sink<'_>) -> String {
+    let Some(template) = text(node, "name", Scope::Run, sink) else {
+        return DEFAULT_RUN_NAME.to_owned();
+    };
+    let name = template.expand(&Row::new(), 0);
+    if !is_plain(&name) {
+        let message = format!("a run cannot be called {}", quote(&name));
+        sink.error(Code::BadName, template.span, message, Some(PLAIN_RULE.to_owned()));
+    }
+    name
+}

@@ -1,0 +1,9 @@
+//! YAML as a tree in which every node knows where it stands.
+
+mod entries;
+mod hint;
+mod load;
+mod node;
+
+pub(crate) use load::load;
+pub(crate) use node::{Entry, Kind, Node, Pos, Span, Spanned};
