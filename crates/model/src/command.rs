@@ -294,8 +294,7 @@ impl Command {
     /// The bytes that the ledger's log and the wire carry: a format number, then postcard.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![COMMAND_FORMAT])
-            .expect("writing to memory cannot fail and every type has a known shape")
+        encode(self)
     }
 
     /// Reads what [`Command::encode`] wrote.
@@ -303,11 +302,7 @@ impl Command {
     /// # Errors
     /// An unknown format or damaged bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        match bytes {
-            [] => Err(DecodeError::Empty),
-            [COMMAND_FORMAT, body @ ..] => postcard::from_bytes(body).map_err(DecodeError::Damaged),
-            [found, ..] => Err(DecodeError::Format { found: *found }),
-        }
+        decode(bytes)
     }
 }
 
@@ -315,8 +310,7 @@ impl Reply {
     /// The bytes that the wire carries: the format number of commands, then postcard.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![COMMAND_FORMAT])
-            .expect("writing to memory cannot fail and every type has a known shape")
+        encode(self)
     }
 
     /// Reads what [`Reply::encode`] wrote.
@@ -324,10 +318,48 @@ impl Reply {
     /// # Errors
     /// An unknown format or damaged bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        match bytes {
-            [] => Err(DecodeError::Empty),
-            [COMMAND_FORMAT, body @ ..] => postcard::from_bytes(body).map_err(DecodeError::Damaged),
-            [found, ..] => Err(DecodeError::Format { found: *found }),
-        }
+        decode(bytes)
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_extend(value, vec![COMMAND_FORMAT])
+        .expect("writing to memory cannot fail and every type has a known shape")
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    match bytes {
+        [] => Err(DecodeError::Empty),
+        [COMMAND_FORMAT, body @ ..] => postcard::from_bytes(body).map_err(DecodeError::Damaged),
+        [found, ..] => Err(DecodeError::Format { found: *found }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_and_replies_survive_their_encoding() {
+        let cause = LossCause::ProcessDied {
+            end: crate::outcome::ProcessEnd::Exit(7),
+            last_output: "bye".to_owned(),
+        };
+        let target = TargetId(1);
+        let decision = Decision::GiveUp { target, group: GroupId(4), cause };
+        let change = Change::Decide { epoch: Epoch(3), decision };
+        let command = Command::Run { run: RunId::from("r"), change };
+        assert_eq!(Command::decode(&command.encode()).unwrap(), command);
+        let reply = Reply::Refused(Refusal::WrongNumber { expected: 2 });
+        assert_eq!(Reply::decode(&reply.encode()).unwrap(), reply);
+    }
+
+    #[test]
+    fn another_format_is_refused_and_never_skipped() {
+        let mut bytes = Reply::Done.encode();
+        bytes[0] = COMMAND_FORMAT + 1;
+        assert!(matches!(Reply::decode(&bytes), Err(DecodeError::Format { .. })));
+        assert!(matches!(Command::decode(&[]), Err(DecodeError::Empty)));
+        assert!(matches!(Command::decode(&[COMMAND_FORMAT, 250]), Err(DecodeError::Damaged(_))));
     }
 }

@@ -25,11 +25,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "kebab-case",
-    rename_all_fields = "camelCase",
-    tag = "event"
-)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "event")]
 pub enum What {
     /// The run began (or was taken up again).
     RunStarted {
@@ -138,6 +134,9 @@ pub enum What {
         state: SpecState,
         /// How long it ran.
         run_time: Duration,
+        /// How long it was expected to run.
+        #[serde(default)]
+        expected: Duration,
         /// The failure's first lines.
         message: String,
         /// Whether the spec was selected (unselected members of Ordered containers are not).

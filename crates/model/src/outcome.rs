@@ -131,6 +131,17 @@ pub enum LossCause {
     Killed,
 }
 
+impl LossCause {
+    /// The same without the suite's own output, for logs and traces: nobody knows what is in it.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::ProcessDied { end, .. } => format!("its suite process died ({end})"),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for LossCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -147,10 +158,7 @@ impl fmt::Display for LossCause {
             }
             Self::Hung { limit_ms } => {
                 let secs = limit_ms / 1000;
-                write!(
-                    f,
-                    "it ran longer than {secs} s and did not react to an interrupt"
-                )
+                write!(f, "it ran longer than {secs} s and did not react to an interrupt")
             }
             Self::Killed => f.write_str("the run was stopped by force"),
         }

@@ -207,10 +207,7 @@ impl RunRecord {
     /// Its line in the list of runs.
     #[must_use]
     pub fn line(&self) -> RunLine {
-        let ends = self
-            .targets
-            .values()
-            .filter_map(|target| target.end.as_ref());
+        let ends = self.targets.values().filter_map(|target| target.end.as_ref());
         RunLine {
             run: self.run.clone(),
             created: self.created,
@@ -234,8 +231,7 @@ impl RunRecord {
 
     /// All live attempts: what a new coordinator has to find the end of.
     pub fn live(&self) -> impl Iterator<Item = (AttemptId, &AttemptRecord)> {
-        self.attempts()
-            .filter(|(_, attempt)| attempt.state == AttemptState::Live)
+        self.attempts().filter(|(_, attempt)| attempt.state == AttemptState::Live)
     }
 
     /// All attempts, by target, group, and number.
@@ -243,11 +239,7 @@ impl RunRecord {
         self.targets.iter().flat_map(|(&target, record)| {
             record.groups.iter().flat_map(move |(&group, record)| {
                 record.attempts.iter().map(move |attempt| {
-                    let id = AttemptId {
-                        target,
-                        group,
-                        number: attempt.number,
-                    };
+                    let id = AttemptId { target, group, number: attempt.number };
                     (id, attempt)
                 })
             })
@@ -267,45 +259,34 @@ impl GroupRecord {
     /// The number that the next attempt must have.
     #[must_use]
     pub fn next_number(&self) -> u32 {
-        u32::try_from(self.attempts.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1)
+        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// The attempt that is under way, if any.
     #[must_use]
     pub fn live(&self) -> Option<&AttemptRecord> {
-        self.attempts
-            .last()
-            .filter(|attempt| attempt.state == AttemptState::Live)
+        self.attempts.last().filter(|attempt| attempt.state == AttemptState::Live)
     }
 
     /// The attempt that counts, if any.
     #[must_use]
     pub fn sealed(&self) -> Option<&AttemptRecord> {
-        self.attempts
-            .last()
-            .filter(|attempt| attempt.state == AttemptState::Sealed)
+        self.attempts.last().filter(|attempt| attempt.state == AttemptState::Sealed)
     }
 
     /// Why earlier attempts were lost, oldest first.
     pub fn losses(&self) -> impl Iterator<Item = &LossCause> {
-        self.attempts
-            .iter()
-            .filter_map(|attempt| match &attempt.state {
-                AttemptState::Lost(cause) => Some(cause),
-                _ => None,
-            })
+        self.attempts.iter().filter_map(|attempt| match &attempt.state {
+            AttemptState::Lost(cause) => Some(cause),
+            _ => None,
+        })
     }
 
     /// The newest attempt that may have begun: one that went back leaves its place to the one
     /// before it.
     #[must_use]
     pub fn last_begun(&self) -> Option<&AttemptRecord> {
-        self.attempts
-            .iter()
-            .rev()
-            .find(|attempt| attempt.state != AttemptState::Returned)
+        self.attempts.iter().rev().find(|attempt| attempt.state != AttemptState::Returned)
     }
 }
 

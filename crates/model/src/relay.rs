@@ -13,10 +13,7 @@ pub struct Outbox<T> {
 
 impl<T> Default for Outbox<T> {
     fn default() -> Self {
-        Self {
-            next: 1,
-            unacknowledged: VecDeque::new(),
-        }
+        Self { next: 1, unacknowledged: VecDeque::new() }
     }
 }
 
@@ -31,20 +28,14 @@ impl<T> Outbox<T> {
 
     /// Forgets everything up to `number`: the other side has it.
     pub fn acknowledge(&mut self, number: u64) {
-        while self
-            .unacknowledged
-            .front()
-            .is_some_and(|(kept, _)| *kept <= number)
-        {
+        while self.unacknowledged.front().is_some_and(|(kept, _)| *kept <= number) {
             self.unacknowledged.pop_front();
         }
     }
 
     /// What a new stream has to begin with.
     pub fn unacknowledged(&self) -> impl Iterator<Item = (u64, &T)> {
-        self.unacknowledged
-            .iter()
-            .map(|(number, message)| (*number, message))
+        self.unacknowledged.iter().map(|(number, message)| (*number, message))
     }
 }
 

@@ -94,6 +94,8 @@ pub struct Limits {
     pub attempts: u32,
     /// How long a worker may be silent before its attempts are lost (the margin comes on top).
     pub lease: Duration,
+    /// How often a worker says that it lives; the lease spans several of these.
+    pub heartbeat: Duration,
     /// How long a target waits without any usable worker.
     pub no_worker: Duration,
     /// How long a cluster may be not ready before it is given up.
@@ -118,11 +120,22 @@ pub struct SpecTimeout {
     pub limit: Duration,
 }
 
+impl Limits {
+    /// How long a worker is not heard from before its attempts are lost. The worker's own lease
+    /// counts from an earlier moment and ends before this: a tenth for clocks that run differently,
+    /// and a heartbeat for what is on its way.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.lease + self.lease / 10 + self.heartbeat
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             attempts: 3,
             lease: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(5),
             no_worker: Duration::from_secs(600),
             cluster_unready: Duration::from_secs(300),
             grace: Duration::from_secs(30),

@@ -62,6 +62,10 @@ pub struct TargetStatus {
     pub expected: Duration,
     /// When it was prepared.
     pub prepared_at: Timestamp,
+    /// How long the specs done so far have run, one after the other.
+    pub ran: Duration,
+    /// How long they were expected to run.
+    pub ran_expected: Duration,
     /// Failures, in the order they came.
     pub failures: Vec<Failure>,
     /// How it ended, when it has.
@@ -88,6 +92,9 @@ pub struct Unsealed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
+    /// The attempt that reported it; `None` for suite nodes.
+    #[serde(default)]
+    pub attempt: Option<AttemptId>,
     /// The spec's full text, or the suite node's name.
     pub spec: String,
     /// Its state.
@@ -145,16 +152,9 @@ pub struct RunningSpec {
 impl TargetStatus {
     /// Keeps what an attempt has reported until it is sealed or lost.
     fn note(&mut self, attempt: AttemptId, state: SpecState) {
-        match self
-            .unsealed
-            .iter_mut()
-            .find(|unsealed| unsealed.attempt == attempt)
-        {
+        match self.unsealed.iter_mut().find(|unsealed| unsealed.attempt == attempt) {
             Some(unsealed) => unsealed.states.push(state),
-            None => self.unsealed.push(Unsealed {
-                attempt,
-                states: vec![state],
-            }),
+            None => self.unsealed.push(Unsealed { attempt, states: vec![state] }),
         }
     }
 
@@ -167,6 +167,7 @@ impl TargetStatus {
         if given_up {
             return;
         }
+        self.failures.retain(|failure| failure.attempt != Some(attempt));
         for state in unsealed.states {
             self.done = self.done.saturating_sub(1);
             if let Some(count) = self.states.get_mut(&state) {
@@ -182,14 +183,7 @@ impl RunStatus {
         let at = event.at;
         self.updated = at;
         match &event.what {
-            What::RunStarted {
-                run,
-                name,
-                certified,
-                targets,
-                clusters,
-                serves,
-            } => {
+            What::RunStarted { run, name, certified, targets, clusters, serves } => {
                 *self = Self {
                     run: run.0.clone(),
                     name: name.clone(),
@@ -215,30 +209,17 @@ impl RunStatus {
                     ..Self::default()
                 };
             }
-            What::WorkerJoined {
-                worker,
-                cluster,
-                slots,
-            } => {
+            What::WorkerJoined { worker, cluster, slots } => {
                 if let Some(cluster) = self.cluster_mut(*cluster) {
                     cluster.workers.insert(worker.clone(), *slots);
                 }
             }
-            What::WorkerLeft {
-                worker, cluster, ..
-            } => {
+            What::WorkerLeft { worker, cluster, .. } => {
                 if let Some(cluster) = self.cluster_mut(*cluster) {
                     cluster.workers.remove(worker);
                 }
             }
-            What::TargetPrepared {
-                target,
-                selected,
-                serial,
-                done,
-                expected,
-                ..
-            } => {
+            What::TargetPrepared { target, selected, serial, done, expected, .. } => {
                 if let Some(target) = self.target_mut(*target) {
                     target.prepared = true;
                     target.selected = *selected;
@@ -248,12 +229,7 @@ impl RunStatus {
                     target.prepared_at = at;
                 }
             }
-            What::SessionOpened {
-                session,
-                target,
-                cluster,
-                processes,
-            } => {
+            What::SessionOpened { session, target, cluster, processes } => {
                 self.sessions.insert(
                     *session,
                     SessionStatus {
@@ -275,21 +251,12 @@ impl RunStatus {
             }
             What::ProcessEnded { process, .. } => {
                 if let Some(session) = self.sessions.get_mut(&process.session) {
-                    session
-                        .running
-                        .retain(|running| running.process != *process);
+                    session.running.retain(|running| running.process != *process);
                 }
             }
-            What::SpecStarted {
-                attempt,
-                process,
-                spec,
-                ..
-            } => {
+            What::SpecStarted { attempt, process, spec, .. } => {
                 if let Some(session) = self.sessions.get_mut(&process.session) {
-                    session
-                        .running
-                        .retain(|running| running.process != *process);
+                    session.running.retain(|running| running.process != *process);
                     session.running.push(RunningSpec {
                         process: *process,
                         attempt: *attempt,
@@ -306,19 +273,21 @@ impl RunStatus {
                 state,
                 message,
                 selected,
-                ..
+                run_time,
+                expected,
             } => {
                 if let Some(session) = self.sessions.get_mut(&process.session) {
-                    session
-                        .running
-                        .retain(|running| running.process != *process);
+                    session.running.retain(|running| running.process != *process);
                 }
                 if let Some(target) = self.target_mut(attempt.target).filter(|_| *selected) {
                     target.done += 1;
+                    target.ran += *run_time;
+                    target.ran_expected += *expected;
                     *target.states.entry(*state).or_default() += 1;
                     target.note(*attempt, *state);
                     if state.is_failure() {
                         target.failures.push(Failure {
+                            attempt: Some(*attempt),
                             spec: spec.clone(),
                             state: *state,
                             cluster: *cluster,
@@ -327,17 +296,13 @@ impl RunStatus {
                     }
                 }
             }
-            What::SuiteNodeDone {
-                session,
-                node,
-                state,
-                message,
-            } if state.is_failure() => {
+            What::SuiteNodeDone { session, node, state, message } if state.is_failure() => {
                 let place = self.sessions.get(session).map(|s| (s.target, s.cluster));
                 if let Some((target, cluster)) = place
                     && let Some(target) = self.target_mut(target)
                 {
                     target.failures.push(Failure {
+                        attempt: None,
                         spec: node.clone(),
                         state: *state,
                         cluster,
@@ -347,14 +312,10 @@ impl RunStatus {
             }
             What::AttemptSealed { attempt } => {
                 if let Some(target) = self.target_mut(attempt.target) {
-                    target
-                        .unsealed
-                        .retain(|unsealed| unsealed.attempt != *attempt);
+                    target.unsealed.retain(|unsealed| unsealed.attempt != *attempt);
                 }
             }
-            What::AttemptLost {
-                attempt, given_up, ..
-            } => {
+            What::AttemptLost { attempt, given_up, .. } => {
                 if let Some(target) = self.target_mut(attempt.target) {
                     target.lost_attempts += 1;
                     target.lose(*attempt, *given_up);
@@ -372,11 +333,7 @@ impl RunStatus {
             }
             What::Cancelling { .. } => self.cancelling = true,
             What::Warning { message } => self.warnings.push(message.clone()),
-            What::TargetEnded {
-                target,
-                verdict,
-                cause,
-            } => {
+            What::TargetEnded { target, verdict, cause } => {
                 if let Some(target) = self.target_mut(*target) {
                     target.verdict = Some(*verdict);
                     target.cause.clone_from(cause);
@@ -414,16 +371,8 @@ mod tests {
 
     fn one_spec_done() -> Vec<What> {
         let (target, cluster, session) = (TargetId(0), ClusterId(0), SessionId(1));
-        let process = ProcessId {
-            session,
-            number: ProcessNumber::FIRST,
-            incarnation: 1,
-        };
-        let attempt = AttemptId {
-            target,
-            group: GroupId(4),
-            number: 1,
-        };
+        let process = ProcessId { session, number: ProcessNumber::FIRST, incarnation: 1 };
+        let attempt = AttemptId { target, group: GroupId(4), number: 1 };
         vec![
             What::RunStarted {
                 run: RunId::from("r"),
@@ -433,18 +382,8 @@ mod tests {
                 clusters: vec!["c".into()],
                 serves: vec![vec![cluster]],
             },
-            What::SessionOpened {
-                session,
-                target,
-                cluster,
-                processes: 2,
-            },
-            What::SpecStarted {
-                attempt,
-                process,
-                cluster,
-                spec: "a".into(),
-            },
+            What::SessionOpened { session, target, cluster, processes: 2 },
+            What::SpecStarted { attempt, process, cluster, spec: "a".into() },
             What::SpecDone {
                 attempt,
                 process,
@@ -452,6 +391,7 @@ mod tests {
                 spec: "a".into(),
                 state: SpecState::Failed,
                 run_time: Duration::from_secs(1),
+                expected: Duration::from_secs(2),
                 message: "no".into(),
                 selected: true,
             },
@@ -475,11 +415,7 @@ mod tests {
     fn a_lost_attempt_takes_its_reports_back_unless_it_was_the_last() {
         for given_up in [false, true] {
             let mut events = one_spec_done();
-            let attempt = AttemptId {
-                target: TargetId(0),
-                group: GroupId(4),
-                number: 1,
-            };
+            let attempt = AttemptId { target: TargetId(0), group: GroupId(4), number: 1 };
             events.push(What::AttemptLost {
                 attempt,
                 spec: "a".into(),
@@ -488,26 +424,17 @@ mod tests {
             });
             let status = fold(events);
             assert_eq!(status.targets[0].done, u32::from(given_up));
-            assert_eq!(
-                status.targets[0].states[&SpecState::Failed],
-                u32::from(given_up)
-            );
+            assert_eq!(status.targets[0].states[&SpecState::Failed], u32::from(given_up));
+            assert_eq!(status.targets[0].failures.len(), usize::from(given_up));
         }
     }
 
     #[test]
     fn events_survive_json() {
         for what in one_spec_done() {
-            let event = Event {
-                at: Timestamp(7),
-                what,
-            };
+            let event = Event { at: Timestamp(7), what };
             let json = serde_json::to_string(&event).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Event>(&json).unwrap(),
-                event,
-                "{json}"
-            );
+            assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event, "{json}");
         }
     }
 }
