@@ -1,0 +1,229 @@
+//! Sessions that open, and processes that join them.
+
+use multibeam_model::command::Decision;
+use multibeam_model::event::{Phase, What};
+use multibeam_model::{ClusterId, GroupId, ProcessNumber, SessionId, TargetId, WorkerId};
+
+use crate::Output;
+use crate::run::Run;
+use crate::session::{Number, Session};
+use crate::share;
+use crate::target::Target;
+
+impl Run {
+    /// Parallel groups of a target that could begin on a cluster now and that no process will
+    /// take before anything else happens.
+    pub(crate) fn unclaimed(&self, target: TargetId, cluster: ClusterId) -> usize {
+        let (Some(state), Some(place)) = (self.target(target), self.clusters.get(&cluster)) else {
+            return 0;
+        };
+        let here = self.sessions.values();
+        let mut here = here.filter(|s| s.target == target && s.cluster == cluster);
+        if here.any(|session| session.leaves) {
+            return 0;
+        }
+        let claims = self
+            .processes_of(target)
+            .filter(|(session, p)| {
+                p.claims() && !session.lost && self.serves(target, session.cluster)
+            })
+            .count();
+        let wanted = claims + self.taken_slots();
+        let free = state
+            .pool
+            .iter()
+            .filter(|(_, group)| !place.blocks(target, *group) && !self.is_reserved(target, *group))
+            .take(wanted)
+            .count();
+        free.saturating_sub(claims)
+    }
+
+    /// No more processes than this can be of use: a bound for counting groups.
+    fn taken_slots(&self) -> usize {
+        self.workers.values().map(|worker| worker.slots as usize).sum::<usize>() + 1
+    }
+
+    pub(crate) fn is_reserved(&self, target: TargetId, group: GroupId) -> bool {
+        self.workers.values().any(|worker| worker.reserved == Some((target, group)))
+    }
+
+    /// The worker of a cluster with the most room for a target.
+    pub(crate) fn roomiest(&self, target: TargetId, cluster: ClusterId) -> Option<WorkerId> {
+        let room = self
+            .workers
+            .iter()
+            .filter(|(_, w)| w.cluster == cluster && w.prepared.contains(&target) && !w.is_taken())
+            .map(|(id, _)| (self.free_slots(id), std::cmp::Reverse(id)))
+            .filter(|(free, _)| *free > 0);
+        room.max().map(|(_, id)| id.0.clone())
+    }
+
+    /// Gives each free cluster a session of the target that was served longest ago there.
+    pub(crate) fn open_sessions(&mut self) {
+        let ids: Vec<ClusterId> = self.clusters.keys().copied().collect();
+        for cluster in ids {
+            let Some(state) = self.clusters.get(&cluster) else {
+                continue;
+            };
+            if state.session.is_some() || !state.usable() {
+                continue;
+            }
+            let mut turn: Vec<(Option<SessionId>, TargetId)> = self
+                .targets
+                .iter()
+                .filter(|(_, target)| target.clusters.contains(&cluster))
+                .map(|(&id, _)| (state.served.get(&id).copied(), id))
+                .collect();
+            turn.sort();
+            for (_, target) in turn {
+                if self.open(target, cluster) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Opens a session if there is work for it.
+    fn open(&mut self, target: TargetId, cluster: ClusterId) -> bool {
+        if !self.serves(target, cluster) {
+            return false;
+        }
+        let Some(first) = self.roomiest(target, cluster) else {
+            return false;
+        };
+        self.settle_home(target, cluster);
+        let share = self.share_for(target, cluster);
+        let groups = self.unclaimed(target, cluster);
+        if share.is_empty() && groups == 0 {
+            return false;
+        }
+        let id = SessionId(self.next_session);
+        self.next_session += 1;
+        if let Some(state) = self.targets.get_mut(&target) {
+            state.sessions.insert(cluster, id);
+            for group in &share {
+                if let Some(group) = state.groups.get_mut(group) {
+                    group.session = Some(id);
+                }
+            }
+        }
+        if let Some(state) = self.clusters.get_mut(&cluster) {
+            state.session = Some(id);
+            state.served.insert(target, id);
+        }
+        self.sessions.insert(id, Session::new(id, target, cluster, share));
+
+        // All numbers are given out before the first process starts: each is told the total.
+        let mut places = vec![first];
+        let mut free: Vec<(u32, WorkerId)> = self
+            .workers
+            .iter()
+            .filter(|(_, w)| w.cluster == cluster && w.prepared.contains(&target) && !w.is_taken())
+            .map(|(id, _)| (self.free_slots(id), id.clone()))
+            .collect();
+        for (slots, id) in &mut free {
+            if *id == places[0] {
+                *slots -= 1;
+            }
+        }
+        while places.len() < groups {
+            free.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+            match free.first_mut() {
+                Some((slots, id)) if *slots > 0 => {
+                    *slots -= 1;
+                    places.push(id.clone());
+                }
+                _ => break,
+            }
+        }
+        let processes = u32::try_from(places.len()).unwrap_or(u32::MAX);
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.initial = processes;
+        }
+        let numbers = (1..).map(ProcessNumber).zip(&places);
+        let then = numbers.filter_map(|(number, worker)| self.start(id, number, worker)).collect();
+        let decisions = vec![Decision::OpenSession { session: id, target, cluster }];
+        self.out.push(Output::Commit { decisions, then });
+        self.say(What::SessionOpened { session: id, target, cluster, processes });
+        true
+    }
+
+    /// The serial groups that a new session of a target on a cluster takes.
+    fn share_for(&self, id: TargetId, cluster: ClusterId) -> std::collections::BTreeSet<GroupId> {
+        let Some(target) = self.target(id) else {
+            return Default::default();
+        };
+        let waiting = target
+            .groups
+            .values()
+            .filter(|group| group.plan.serial && !group.is_done() && group.session.is_none())
+            .filter(|group| {
+                let place = self.clusters.get(&cluster);
+                !place.is_some_and(|place| place.blocks(id, group.plan.id))
+            })
+            .map(|group| &group.plan);
+        let others: Vec<_> = target
+            .clusters
+            .iter()
+            .filter(|other| **other != cluster && self.expected(id, target, cluster, **other))
+            .map(|other| self.serial_load(id, *other) + self.lead(id, *other))
+            .collect();
+        share::part(waiting, self.lead(id, cluster), &others)
+    }
+
+    /// Whether another cluster is to be left a part of the serial groups when `cluster` takes
+    /// its own: it works for the target or can, or it is the first round and it may yet come.
+    fn expected(
+        &self,
+        id: TargetId,
+        target: &Target,
+        cluster: ClusterId,
+        other: ClusterId,
+    ) -> bool {
+        let first_round =
+            !target.sessions.contains_key(&cluster) && !target.sessions.contains_key(&other);
+        let works = self.sessions.values().any(|s| s.target == id && s.cluster == other);
+        let free = self.clusters.get(&other).is_some_and(|c| c.session.is_none());
+        let can = free && self.roomiest(id, other).is_some();
+        self.serves(id, other) && (first_round || works || can)
+    }
+
+    /// Starts further processes in open sessions, while there are groups for them: after the end
+    /// of a process, when a worker joins late, or when work comes back.
+    pub(crate) fn add_processes(&mut self) {
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in ids {
+            while let Some((number, worker)) = self.addition(id) {
+                match self.start(id, number, &worker) {
+                    Some(order) => self.out.push(Output::Send(order)),
+                    None => break,
+                }
+            }
+        }
+    }
+
+    /// The process to add to a session, if there is work and room for it.
+    pub(crate) fn addition(&self, id: SessionId) -> Option<(ProcessNumber, WorkerId)> {
+        let session = self.sessions.get(&id)?;
+        let told = session.first().is_some_and(|first| first.alone_told || first.stop.is_some());
+        if session.lost
+            || session.closing
+            || session.phase == Phase::Serial
+            || session.live.is_empty()
+            || told
+            || Self::first_restarts(session)
+            || !self.serves(session.target, session.cluster)
+            || self.unclaimed(session.target, session.cluster) == 0
+        {
+            return None;
+        }
+        let worker = self.roomiest(session.target, session.cluster)?;
+        let reusable = |(number, entry): (&ProcessNumber, &Number)| {
+            let again = !number.is_first() && !entry.finished && !session.live.contains_key(number);
+            again.then_some(*number)
+        };
+        let next = session.numbers.keys().next_back().map_or(1, |last| last.0 + 1);
+        let number = session.numbers.iter().find_map(reusable);
+        Some((number.unwrap_or(ProcessNumber(next)), worker))
+    }
+}

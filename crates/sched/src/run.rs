@@ -1,0 +1,365 @@
+//! The whole state of a run, and the few ways in which attempts and processes change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use multibeam_model::command::Decision;
+use multibeam_model::event::What;
+use multibeam_model::link::{ProcessOrder, StartProcess, StopHow};
+use multibeam_model::outcome::Verdict;
+use multibeam_model::run::Limits;
+use multibeam_model::{
+    AttemptId, Cause, ClusterId, GroupId, LossCause, Moment, ProcessId, ProcessNumber, SessionId,
+    TargetId, WorkerId,
+};
+
+use crate::cluster::{Cluster, Worker};
+use crate::group::{Group, Stand};
+use crate::recover::Recovered;
+use crate::session::{Process, Running, Session, Stop, Why};
+use crate::target::{Halt, Target};
+use crate::{Input, Order, Output, RunShape};
+
+/// The state of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) limits: Limits,
+    pub(crate) fail_fast: bool,
+    pub(crate) targets: BTreeMap<TargetId, Target>,
+    pub(crate) clusters: BTreeMap<ClusterId, Cluster>,
+    pub(crate) workers: BTreeMap<WorkerId, Worker>,
+    /// Open sessions.
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    pub(crate) next_session: u32,
+    pub(crate) cancelled: bool,
+    pub(crate) forced: bool,
+    /// A newer coordinator is in office: nothing that this one says counts.
+    pub(crate) fenced: bool,
+    pub(crate) over: bool,
+    pub(crate) now: Moment,
+    /// Something changed without an output.
+    pub(crate) changed: bool,
+    /// The outputs of the input at hand.
+    pub(crate) out: Vec<Output>,
+}
+
+impl Run {
+    pub(crate) fn new(shape: RunShape, mut past: Recovered) -> Self {
+        let targets = (0..).map(TargetId).zip(shape.targets);
+        let clusters = (0..).map(ClusterId).zip(shape.clusters);
+        Self {
+            limits: shape.limits,
+            fail_fast: shape.fail_fast,
+            targets: targets
+                .map(|(id, shape)| {
+                    let past = past.targets.remove(&id).unwrap_or_default();
+                    (id, Target::new(shape, past))
+                })
+                .collect(),
+            clusters: clusters.map(|(id, name)| (id, Cluster::new(name))).collect(),
+            workers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            next_session: past.next_session.max(1),
+            cancelled: false,
+            forced: false,
+            fenced: false,
+            over: false,
+            now: Moment::default(),
+            changed: false,
+            out: Vec::new(),
+        }
+    }
+
+    pub(crate) fn handle(&mut self, now: Moment, input: Input, out: &mut Vec<Output>) {
+        self.now = self.now.max(now);
+        if self.over || self.fenced {
+            return;
+        }
+        self.take_in(input);
+        if !self.fenced {
+            self.settle();
+        }
+        out.append(&mut self.out);
+    }
+
+    // === looking ===
+
+    pub(crate) fn target(&self, id: TargetId) -> Option<&Target> {
+        self.targets.get(&id)
+    }
+
+    pub(crate) fn group(&self, target: TargetId, group: GroupId) -> Option<&Group> {
+        self.targets.get(&target)?.groups.get(&group)
+    }
+
+    pub(crate) fn group_mut(&mut self, target: TargetId, group: GroupId) -> Option<&mut Group> {
+        self.targets.get_mut(&target)?.groups.get_mut(&group)
+    }
+
+    pub(crate) fn process(&self, id: ProcessId) -> Option<&Process> {
+        let process = self.sessions.get(&id.session)?.live.get(&id.number)?;
+        (process.id == id).then_some(process)
+    }
+
+    pub(crate) fn process_mut(&mut self, id: ProcessId) -> Option<&mut Process> {
+        let session = self.sessions.get_mut(&id.session)?;
+        let process = session.live.get_mut(&id.number)?;
+        (process.id == id).then_some(process)
+    }
+
+    pub(crate) fn processes(&self) -> impl Iterator<Item = (&Session, &Process)> {
+        self.sessions
+            .values()
+            .flat_map(|session| session.live.values().map(move |process| (session, process)))
+    }
+
+    /// The processes of one target, in order.
+    pub(crate) fn processes_of(
+        &self,
+        target: TargetId,
+    ) -> impl Iterator<Item = (&Session, &Process)> {
+        self.processes().filter(move |(session, _)| session.target == target)
+    }
+
+    /// Whether a cluster may be given work of a target now.
+    pub(crate) fn serves(&self, target: TargetId, cluster: ClusterId) -> bool {
+        self.clusters.get(&cluster).is_some_and(Cluster::usable)
+            && self.target(target).is_some_and(|t| t.is_open() && !t.out.contains_key(&cluster))
+    }
+
+    /// How many more processes a worker can take.
+    pub(crate) fn free_slots(&self, id: &WorkerId) -> u32 {
+        let Some(worker) = self.workers.get(id) else {
+            return 0;
+        };
+        let taken = self
+            .processes()
+            .filter(|(_, process)| process.worker == *id && process.takes_slot())
+            .count();
+        worker.slots.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+    }
+
+    /// The serial groups of a session that are not done.
+    pub(crate) fn open_share(&self, session: &Session) -> BTreeSet<GroupId> {
+        let done =
+            |id: &&GroupId| self.group(session.target, **id).is_some_and(|group| !group.is_done());
+        session.share.iter().filter(done).copied().collect()
+    }
+
+    // === speaking ===
+
+    pub(crate) fn say(&mut self, what: What) {
+        self.out.push(Output::Event(what));
+    }
+
+    pub(crate) fn commit(&mut self, decisions: Vec<Decision>) {
+        self.out.push(Output::Commit { decisions, then: Vec::new() });
+    }
+
+    pub(crate) fn order(&mut self, worker: WorkerId, process: ProcessId, order: ProcessOrder) {
+        self.out.push(Output::Send(Order { worker, process, order }));
+    }
+
+    // === processes ===
+
+    /// The order that starts a process, which is a live one of its session from now on.
+    pub(crate) fn start(
+        &mut self,
+        session: SessionId,
+        number: ProcessNumber,
+        worker: &WorkerId,
+    ) -> Option<Order> {
+        let share = self.open_share(self.sessions.get(&session)?);
+        let session = self.sessions.get_mut(&session)?;
+        let entry = session.numbers.entry(number).or_default();
+        entry.incarnations += 1;
+        entry.finished = false;
+        let id = ProcessId { session: session.id, number, incarnation: entry.incarnations };
+        session.live.insert(number, Process::new(id, worker.clone()));
+        let serial_share = if number.is_first() {
+            session.share.clone_from(&share);
+            share.into_iter().collect()
+        } else {
+            Vec::new()
+        };
+        Some(Order {
+            worker: worker.clone(),
+            process: id,
+            order: ProcessOrder::Start(StartProcess {
+                target: session.target,
+                total: StartProcess::total_for(session.initial, number),
+                serial_share,
+                facts: session.facts.clone(),
+            }),
+        })
+    }
+
+    /// Orders a process to stop, unless it is being stopped at least as hard.
+    pub(crate) fn stop(&mut self, id: ProcessId, how: StopHow, why: Why) {
+        let at = self.now;
+        let Some(process) = self.process_mut(id) else {
+            return;
+        };
+        if process.stop.is_some_and(|stop| stop.how >= how) {
+            return;
+        }
+        // A harder stop of the same process keeps the reason for which it began.
+        let why = match process.stop {
+            Some(Stop { why: first @ Why::Hung(_), .. }) => first,
+            _ => why,
+        };
+        process.stop = Some(Stop { how, why, at });
+        let worker = process.worker.clone();
+        self.order(worker, id, ProcessOrder::Stop(how));
+    }
+
+    // === attempts ===
+
+    /// Hands a waiting group out to a process: the number is taken and the group out of the pool.
+    pub(crate) fn begin(
+        &mut self,
+        id: ProcessId,
+        target: TargetId,
+        group: GroupId,
+    ) -> Option<(AttemptId, Decision)> {
+        let worker = self.process(id)?.worker.clone();
+        let progress = self.sessions.get(&id.session)?.progress;
+        let target_state = self.targets.get_mut(&target)?;
+        target_state.take(group);
+        let group = target_state.groups.get_mut(&group)?;
+        let attempt = group.begin(target, id, progress);
+        let decision =
+            Decision::HandOut { attempt, process: id, worker, reports: group.plan.reports };
+        Some((attempt, decision))
+    }
+
+    /// An attempt begins to run on the process that has it.
+    pub(crate) fn run_attempt(&mut self, id: ProcessId, attempt: AttemptId) {
+        let now = self.now;
+        let Some(plan) = self.group(attempt.target, attempt.group).map(|g| g.plan.clone()) else {
+            return;
+        };
+        let Some(process) = self.process_mut(id) else {
+            return;
+        };
+        if process.running.iter().any(|r| r.attempt == attempt) || !process.drop_attempt(attempt) {
+            return;
+        }
+        process.running.push(Running {
+            attempt,
+            since: now,
+            sign: now,
+            expected: plan.expected,
+            limit: plan.limit,
+        });
+    }
+
+    /// The process that an attempt is on, if it is the live one of its group.
+    pub(crate) fn live_on(&self, attempt: AttemptId) -> Option<ProcessId> {
+        let (live, process) = self.group(attempt.target, attempt.group)?.live(attempt.target)?;
+        (live == attempt).then_some(process)
+    }
+
+    /// Takes an attempt off its process; `done` when it came to an end there.
+    pub(crate) fn detach(&mut self, attempt: AttemptId, id: ProcessId, done: bool) {
+        if done && let Some(session) = self.sessions.get_mut(&id.session) {
+            session.progress += 1;
+        }
+        if let Some(process) = self.process_mut(id) {
+            process.drop_attempt(attempt);
+            process.productive |= done;
+        }
+        for worker in self.workers.values_mut() {
+            worker.alone.take_if(|alone| *alone == attempt);
+        }
+    }
+
+    /// The ledger has sealed an attempt: whatever was thought of the group, this counts.
+    pub(crate) fn seal(&mut self, attempt: AttemptId, failed: bool) {
+        if let Some(process) = self.live_on(attempt) {
+            self.detach(attempt, process, true);
+        }
+        let fail_fast = self.fail_fast;
+        let Some(target) = self.targets.get_mut(&attempt.target) else {
+            return;
+        };
+        target.take(attempt.group);
+        let Some(group) = target.groups.get_mut(&attempt.group) else {
+            return;
+        };
+        if !group.is_done() {
+            target.open_groups -= 1;
+        }
+        if !matches!(group.stand, Stand::Sealed { .. }) {
+            group.stand = Stand::Sealed { failed };
+        }
+        if failed && target.halt >= Some(Halt::Interrupt) {
+            // As far as anybody can tell it was interrupted: its result says nothing about the spec.
+            target.floor = target.floor.max(Verdict::Incomplete);
+        }
+        if failed && fail_fast {
+            target.stop(Halt::Drain, Cause::FailFast);
+        }
+    }
+
+    /// A live attempt is lost.
+    pub(crate) fn lose(&mut self, attempt: AttemptId, cause: LossCause) {
+        let Some(process) = self.live_on(attempt) else {
+            return;
+        };
+        self.detach(attempt, process, true);
+        let attempts = self.limits.attempts;
+        let Some(target) = self.targets.get_mut(&attempt.target) else {
+            return;
+        };
+        let halted = target.halt.is_some();
+        let Some(group) = target.groups.get_mut(&attempt.group) else {
+            return;
+        };
+        let mut decisions = vec![Decision::Lose { attempt, cause: cause.clone() }];
+        // A target that stops leaves the group as it is: it may be taken up again later.
+        let given_up = group.lose(cause.clone(), attempts) && !halted;
+        if given_up {
+            decisions.push(group.give_up(attempt.target, cause.clone()));
+            target.open_groups -= 1;
+        }
+        target.wait(attempt.group);
+        self.commit(decisions);
+        self.out.push(Output::AttemptLost { attempt, cause, given_up });
+    }
+
+    /// A live attempt goes back without having begun.
+    pub(crate) fn give_back(&mut self, attempt: AttemptId) {
+        let Some(process) = self.live_on(attempt) else {
+            return;
+        };
+        self.commit(vec![Decision::Return { attempt }]);
+        self.put_back(attempt, process);
+    }
+
+    /// The part of [`Run::give_back`] that the ledger need not know.
+    pub(crate) fn put_back(&mut self, attempt: AttemptId, process: ProcessId) {
+        self.detach(attempt, process, false);
+        let progress = self.sessions.get(&process.session).map_or(0, |s| s.progress);
+        let Some(target) = self.targets.get_mut(&attempt.target) else {
+            return;
+        };
+        let Some(group) = target.groups.get_mut(&attempt.group) else {
+            return;
+        };
+        let hopeless = group.give_back(progress).filter(|_| target.halt.is_none());
+        let decision = hopeless.clone().map(|cause| group.give_up(attempt.target, cause));
+        target.wait(attempt.group);
+        if let Some(decision) = decision {
+            target.open_groups -= 1;
+            self.commit(vec![decision]);
+        }
+    }
+
+    /// How long `running` should still take. One that is late is taken to need as long again as
+    /// it is late.
+    pub(crate) fn remaining(&self, running: &Running) -> Duration {
+        let elapsed = self.now.since(running.since);
+        elapsed.abs_diff(running.expected)
+    }
+}

@@ -1,0 +1,352 @@
+//! Virtual time, messages, faults, and the rules that are checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use multibeam_model::link::{ProcessNews, ProcessOrder};
+use multibeam_model::outcome::Verdict;
+use multibeam_model::{
+    AttemptId, Cause, ClusterId, Moment, ProcessId, SessionId, TargetId, WorkerId,
+};
+use multibeam_sched::{Input, Order, Scheduler};
+
+use super::Rng;
+use super::ledger::Ledger;
+use super::plan::Setting;
+use super::process::SimProcess;
+
+/// Something that will happen.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// The scheduler is told.
+    Tell(Input),
+    /// A worker's message arrives, if the worker is still known.
+    News(WorkerId, Input),
+    /// An order arrives.
+    Order(Order),
+    Fact(WorkerId, SessionId, bool),
+    /// A process's timer; void unless its generation is this one.
+    Timer(ProcessId, u64),
+    Join(ClusterId, u32),
+    LoseWorker(WorkerId),
+    Unready(ClusterId, bool),
+    Cancel(bool),
+    Restart,
+}
+
+pub(crate) struct SimWorker {
+    pub(crate) cluster: ClusterId,
+    pub(crate) slots: u32,
+    /// Sessions whose before-suite state it knows: whether it passed.
+    pub(crate) facts: BTreeMap<SessionId, bool>,
+    to: Moment,
+    from: Moment,
+}
+
+pub(crate) struct World {
+    pub(crate) rng: Rng,
+    pub(crate) setting: Setting,
+    pub(crate) now: Moment,
+    pub(crate) sched: Scheduler,
+    pub(crate) ledger: Ledger,
+    pub(crate) workers: BTreeMap<WorkerId, SimWorker>,
+    pub(crate) processes: BTreeMap<ProcessId, SimProcess>,
+    pub(crate) unready: BTreeSet<ClusterId>,
+    pub(crate) seen: BTreeMap<&'static str, u32>,
+    pub(crate) ended: BTreeMap<TargetId, (Verdict, Option<Cause>)>,
+    pub(crate) over: Option<Verdict>,
+    pub(crate) trace: Vec<String>,
+    queue: BTreeMap<(Moment, u64), Event>,
+    seq: u64,
+    joined: u32,
+    /// Specs that run, by process.
+    pub(crate) running: BTreeMap<ProcessId, AttemptId>,
+    pub(crate) cancelled: bool,
+    pub(crate) sessions: BTreeMap<SessionId, (TargetId, ClusterId)>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut rng = Rng(seed);
+        let setting = Setting::random(&mut rng);
+        Self::with(setting, rng)
+    }
+
+    pub(crate) fn with(setting: Setting, rng: Rng) -> Self {
+        let sched = Scheduler::new(setting.shape.clone(), None);
+        let mut world = Self {
+            rng,
+            now: Moment(1),
+            sched,
+            ledger: Ledger::default(),
+            workers: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            unready: BTreeSet::new(),
+            seen: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            over: None,
+            trace: Vec::new(),
+            queue: BTreeMap::new(),
+            seq: 0,
+            joined: 0,
+            running: BTreeMap::new(),
+            cancelled: false,
+            sessions: BTreeMap::new(),
+            setting,
+        };
+        world.schedule();
+        world
+    }
+
+    fn schedule(&mut self) {
+        let s = self.setting.clone();
+        for (cluster, slots, at) in s.workers {
+            self.at(at, Event::Join(cluster, slots));
+        }
+        for target in s.groups.keys() {
+            let after = Duration::from_millis(self.rng.range(0, 5_000));
+            self.at(after, Event::Tell(Input::TargetPrepared(self.setting.plan(*target))));
+        }
+        for (cluster, from, to) in s.unready {
+            self.at(from, Event::Unready(cluster, false));
+            if let Some(to) = to {
+                self.at(to, Event::Unready(cluster, true));
+            }
+        }
+        for (at, event) in [
+            (s.cancel, Event::Cancel(false)),
+            (s.force, Event::Cancel(true)),
+            (s.restart, Event::Restart),
+        ] {
+            if let Some(at) = at {
+                self.at(at, event);
+            }
+        }
+        if let Some((target, cluster, at)) = s.refuse_cluster {
+            let reason = "wrong version".to_owned();
+            let input = Input::ClusterRefused { target, cluster, reason };
+            self.at(at, Event::Tell(input));
+        }
+        self.at(Duration::ZERO, Event::Tell(Input::Tick));
+    }
+
+    pub(crate) fn at(&mut self, after: Duration, event: Event) {
+        self.at_moment(self.now + after, event);
+    }
+
+    fn at_moment(&mut self, at: Moment, event: Event) {
+        self.seq += 1;
+        self.queue.insert((at, self.seq), event);
+    }
+
+    pub(crate) fn latency(&mut self) -> Duration {
+        let (low, high) = self.setting.latency;
+        Duration::from_micros(self.rng.range(low, high))
+    }
+
+    pub(crate) fn saw(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    /// Runs to the end of the run.
+    pub(crate) fn run(&mut self) {
+        let mut steps = 0u64;
+        while self.over.is_none() {
+            steps += 1;
+            assert!(steps < 200_000, "the run does not end");
+            assert!(self.now < Moment(400_000_000_000), "the run takes too long");
+            let next = self.queue.keys().next().map(|(at, _)| *at);
+            let deadline = self.sched.next_deadline();
+            match (next, deadline) {
+                (Some(next), Some(deadline)) if deadline < next => self.tick(deadline),
+                (None, Some(deadline)) => self.tick(deadline),
+                (None, None) => panic!("stuck: nothing will ever happen\n{:#?}", self.sched),
+                (Some(_), _) => {
+                    let ((at, _), event) = self.queue.pop_first().expect("looked at before");
+                    self.now = self.now.max(at);
+                    self.step(event);
+                }
+            }
+        }
+        self.check_end();
+    }
+
+    fn tick(&mut self, at: Moment) {
+        self.now = self.now.max(at);
+        self.tell(Input::Tick);
+    }
+
+    fn step(&mut self, event: Event) {
+        match event {
+            Event::Tell(input) => self.tell(input),
+            Event::News(worker, input) => {
+                if self.workers.contains_key(&worker) {
+                    self.tell(input);
+                }
+            }
+            Event::Order(order) => self.order(order),
+            Event::Fact(worker, session, passed) => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.facts.entry(session).or_insert(passed);
+                }
+                self.poke_session(session);
+            }
+            Event::Timer(process, generation) => self.timer(process, generation),
+            Event::Join(cluster, slots) => self.join(cluster, slots),
+            Event::LoseWorker(worker) => self.lose_worker(&worker),
+            Event::Unready(cluster, ready) => {
+                self.saw("unready");
+                if ready {
+                    self.unready.remove(&cluster);
+                } else {
+                    self.unready.insert(cluster);
+                }
+                self.tell(Input::ClusterReady { cluster, ready });
+            }
+            Event::Cancel(force) => {
+                self.saw(if force { "forced" } else { "cancelled" });
+                self.ledger.cancelled = true;
+                // The command is in the ledger before the scheduler hears of it.
+                let input = Input::Cancel { force };
+                let after = self.latency();
+                self.at(after, Event::Tell(input));
+            }
+            Event::Restart => self.restart(),
+        }
+    }
+
+    fn join(&mut self, cluster: ClusterId, slots: u32) {
+        self.joined += 1;
+        let worker = WorkerId(format!("w{:03}", self.joined));
+        let sim =
+            SimWorker { cluster, slots, facts: BTreeMap::new(), to: self.now, from: self.now };
+        self.workers.insert(worker.clone(), sim);
+        let input = Input::WorkerJoined { worker: worker.clone(), cluster, slots };
+        self.tell(input);
+        for target in 0..self.setting.shape.targets.len() as u32 {
+            let after = Duration::from_millis(self.rng.range(0, 3_000));
+            let input = Input::WorkerPrepared { worker: worker.clone(), target: TargetId(target) };
+            self.at(after, Event::News(worker.clone(), input));
+        }
+        if self.rng.chance(self.setting.faults.worker_loss) && self.joined < 12 {
+            let after = Duration::from_millis(self.rng.range(100, 400_000));
+            self.at(after, Event::LoseWorker(worker));
+        }
+    }
+
+    /// The worker and its processes are gone at once; the scheduler is told after the lease.
+    fn lose_worker(&mut self, id: &WorkerId) {
+        let Some(worker) = self.workers.remove(id) else { return };
+        let gone: Vec<_> =
+            self.processes.values().filter(|p| p.worker == *id).map(|p| p.id).collect();
+        for process in gone {
+            self.processes.remove(&process);
+            self.running.remove(&process);
+        }
+        let lease = Duration::from_secs(if self.rng.chance(30) { 0 } else { 71 });
+        self.at(lease, Event::Tell(Input::WorkerLost { worker: id.clone() }));
+        if self.rng.chance(60) {
+            let after = Duration::from_millis(self.rng.range(0, 100_000));
+            self.at(after, Event::Join(worker.cluster, worker.slots));
+        }
+    }
+
+    /// The coordinator dies with everything; another one takes over after the leases.
+    fn restart(&mut self) {
+        if self.cancelled || self.ledger.cancelled {
+            return;
+        }
+        self.saw("restart");
+        self.processes.clear();
+        self.running.clear();
+        let old: Vec<_> = std::mem::take(&mut self.workers).into_values().collect();
+        let keep = |event: &Event| {
+            !matches!(
+                event,
+                Event::Tell(
+                    Input::WorkerLost { .. }
+                        | Input::CommitRefused { .. }
+                        | Input::LossVoided { .. }
+                        | Input::TargetPrepared(_)
+                )
+            )
+        };
+        self.queue.retain(|_, event| keep(event));
+        let ended = self.ended.iter().map(|(&id, (verdict, _))| (id, *verdict)).collect();
+        let recovered = self.ledger.recover(&ended);
+        self.sched = Scheduler::new(self.setting.shape.clone(), Some(recovered));
+        for target in self.setting.groups.keys().copied().collect::<Vec<_>>() {
+            self.at(
+                Duration::from_secs(1),
+                Event::Tell(Input::TargetPrepared(self.setting.plan(target))),
+            );
+        }
+        for cluster in self.unready.clone() {
+            self.tell(Input::ClusterReady { cluster, ready: false });
+        }
+        for worker in old {
+            self.join(worker.cluster, worker.slots);
+        }
+    }
+
+    // === messages ===
+
+    /// A worker's message: they arrive in order.
+    pub(crate) fn news(&mut self, process: ProcessId, worker: &WorkerId, news: ProcessNews) {
+        self.hear(worker, Input::Process { process, news });
+    }
+
+    pub(crate) fn hear(&mut self, id: &WorkerId, input: Input) {
+        let at = self.now + self.latency();
+        let Some(worker) = self.workers.get_mut(id) else { return };
+        worker.from = worker.from.max(at);
+        let at = worker.from;
+        self.at_moment(at, Event::News(id.clone(), input));
+    }
+
+    pub(crate) fn reach(&mut self, id: &WorkerId, event: Event) {
+        let at = self.now + self.latency();
+        let Some(worker) = self.workers.get_mut(id) else { return };
+        worker.to = worker.to.max(at);
+        let at = worker.to;
+        self.at_moment(at, event);
+    }
+
+    pub(crate) fn tell(&mut self, input: Input) {
+        if matches!(input, Input::Cancel { .. }) {
+            self.cancelled = true;
+        }
+        let mut out = Vec::new();
+        self.sched.handle(self.now, input, &mut out);
+        for output in out {
+            self.trace.push(format!("{} {output:?}", self.now.0));
+            self.perform(output);
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        if !self.workers.contains_key(&order.worker) {
+            return;
+        }
+        if let ProcessOrder::Start(start) = &order.order {
+            assert!(order.process.number.0 <= start.total && start.total >= 2);
+            if order.process.incarnation > 1 {
+                self.saw(if order.process.number.is_first() {
+                    "process 1 again"
+                } else {
+                    "process again"
+                });
+            }
+            if start.total == order.process.number.0 && start.total > 2 && !start.facts.is_empty() {
+                self.saw("late process");
+            }
+            let spawned = SimProcess::new(order.process, order.worker.clone(), start);
+            if let Some(fact) = start.facts.iter().find_map(SimProcess::fact_of) {
+                let worker = self.workers.get_mut(&order.worker).expect("looked at before");
+                worker.facts.entry(order.process.session).or_insert(fact);
+            }
+            assert!(self.processes.insert(order.process, spawned).is_none());
+        }
+        self.obey(order.process, order.order);
+    }
+}
