@@ -1,0 +1,82 @@
+//! The ledger: the one durable record of runs, as a deterministic state machine.
+//!
+//! [`Ledger::apply`] takes the commands of a log one by one and answers each. It decides what
+//! counts: which coordinator is in office, which attempt of a group is live, when an attempt is
+//! sealed, what a loss voids. [`merge`] turns a run's record into the list of what goes into a
+//! target's report.
+//!
+//! What this crate never does: it reads no clock, draws no random number, iterates in no
+//! accidental order, and touches neither file nor socket. Two replicas that apply the same log
+//! come to the same [`Ledger::hash`]. Report payloads are never held in memory either: the state
+//! keeps the log index of the command that brought each one.
+//!
+//! Every command can be proposed again when its answer was lost: the same effect asked for twice
+//! is recognised and changes nothing.
+
+mod apply;
+mod attempt;
+pub mod merge;
+mod snapshot;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use multibeam_model::record::RunRecord;
+use multibeam_model::{Epoch, RunId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
+
+/// The state of the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// The index of the last command that was applied; 0 when there was none.
+    applied: u64,
+    /// The newest claim of office.
+    claim: Option<Claim>,
+    runs: BTreeMap<RunId, RunRecord>,
+}
+
+/// A coordinator's claim of office.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The epoch it was given.
+    pub epoch: Epoch,
+    /// Who, for people.
+    pub coordinator: String,
+    /// When it asked.
+    pub at: Timestamp,
+}
+
+impl Ledger {
+    /// The index of the last command that was applied; 0 when there was none.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// The newest claim of office; `None` before the first.
+    #[must_use]
+    pub fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
+    /// The newest epoch; 0 before the first claim.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.claim.as_ref().map_or(Epoch(0), |claim| claim.epoch)
+    }
+
+    /// A run's record.
+    #[must_use]
+    pub fn run(&self, id: &RunId) -> Option<&RunRecord> {
+        self.runs.get(id)
+    }
+
+    /// All runs, by id.
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = &RunRecord> {
+        self.runs.values()
+    }
+}
