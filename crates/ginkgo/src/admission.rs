@@ -15,6 +15,8 @@ pub struct Admission {
     pub catalog: Catalog,
     /// The dry run's specs, in the catalog's order.
     pub dry_run: DryRun,
+    /// The dry run's report as the suite wrote it; `dry_run` shares its memory.
+    pub report: Bytes,
 }
 
 /// Why stored bytes are no admission.
@@ -55,9 +57,11 @@ impl Admission {
         if length > rest.len() {
             return Err(AdmissionError::Frame);
         }
+        let report = rest.slice(length..);
         Ok(Self {
             catalog: Catalog::from_json(&rest[..length])?,
-            dry_run: DryRun::parse(&rest.slice(length..))?,
+            dry_run: DryRun::parse(&report)?,
+            report,
         })
     }
 }

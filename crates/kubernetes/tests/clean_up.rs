@@ -15,8 +15,7 @@ use http::Method;
 use multibeam_kubernetes::cleanup::{Kind, clean_up};
 use multibeam_kubernetes::{Baseline, Scope, SuiteMark};
 use serde_json::{Value, json};
-use stand_in::objects::Objects;
-use stand_in::{Reply, StandIn};
+use stand_in::{Entrance, Objects, Reply, StandIn};
 
 const LONG: Duration = Duration::from_secs(60);
 const NODE: &str = "/api/v1/nodes/n1";

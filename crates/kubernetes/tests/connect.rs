@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use multibeam_kubernetes::{Cluster, ClusterError, Obstacle, Readiness, Timeouts};
 use serde_json::json;
-use stand_in::{Options, Reply, StandIn, patient, refused};
+use stand_in::{Entrance, Options, Reply, StandIn, patient, refused};
 
 const TOKEN: &str = "{token: sesame-open}";
 

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use multibeam_kubernetes::lock::LockError;
 use multibeam_kubernetes::{Cluster, LockSettings, Member, Policy, RunLock};
 use serde_json::{Value, json};
-use stand_in::{Reply, StandIn};
+use stand_in::{Entrance, Reply, StandIn};
 
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/multibeam-run";
 
@@ -64,6 +64,7 @@ async fn a_run_that_waits_gets_the_cluster_when_it_is_free() {
     let cluster = server.connect().await;
     let first = acquire(&cluster, &worker("run-1", "w1"), Policy::Fail).await.unwrap();
     let seen = Arc::new(Mutex::new(Vec::new()));
+    #[expect(clippy::disallowed_methods, reason = "tests end their own tasks")]
     let second = tokio::spawn({
         let (cluster, seen) = (cluster.clone(), Arc::clone(&seen));
         async move {

@@ -41,6 +41,20 @@ pub enum Kind {
     NodeCordon,
 }
 
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Namespace => "namespace",
+            Self::ValidatingWebhook => "validating webhook configuration",
+            Self::MutatingWebhook => "mutating webhook configuration",
+            Self::ApiService => "API service",
+            Self::NodeLabel => "node label",
+            Self::NodeTaint => "node taint",
+            Self::NodeCordon => "node cordon",
+        })
+    }
+}
+
 /// Why something is a leaving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {

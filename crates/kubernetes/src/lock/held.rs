@@ -145,6 +145,17 @@ impl RunLock {
         }
     }
 
+    /// Whether others hold the cluster too: workers of the same run that have renewed the Lease
+    /// lately, or another run that has taken it.
+    ///
+    /// # Errors
+    /// If the Lease cannot be read.
+    pub async fn is_shared(&self) -> Result<bool, LockError> {
+        let (now, found) = self.read().await?;
+        let view = found.as_ref().map(lease::read);
+        Ok(depart(now, view.as_ref(), &self.me) != Departure::Delete)
+    }
+
     /// Gives the cluster free, unless other workers of the run are still at work in it.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The stand-in's objects: as much of the API's rules as the crate relies on.
+//! The stand-in's objects: as much of the API's rules as Multibeam relies on.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,10 @@ use super::{Asked, Reply};
 
 /// Objects by the path of their own.
 pub struct Objects {
+    /// The objects.
     pub all: BTreeMap<String, Value>,
+    /// What `/version` says.
+    pub git_version: String,
     version: u64,
     /// Lists of namespaces that a deleted namespace without finalizers still appears in.
     pub linger: u32,
@@ -27,8 +30,13 @@ const COLLECTIONS: [&str; 6] = [
 
 impl Default for Objects {
     fn default() -> Self {
-        let mut objects =
-            Self { all: BTreeMap::new(), version: 0, linger: 0, leaving: BTreeMap::new() };
+        let mut objects = Self {
+            all: BTreeMap::new(),
+            git_version: "v1.36.2".to_owned(),
+            version: 0,
+            linger: 0,
+            leaving: BTreeMap::new(),
+        };
         objects.put(
             "/api/v1/namespaces/kube-system",
             json!({"metadata": {"uid": "uid-of-kube-system"}}),
@@ -49,15 +57,16 @@ impl Objects {
         self.all.insert(path.to_owned(), object);
     }
 
+    /// Whether there is an object.
     pub fn has(&self, path: &str) -> bool {
         self.all.contains_key(path)
     }
 
-    pub fn answer(&mut self, asked: &Asked) -> Reply {
+    pub(crate) fn answer(&mut self, asked: &Asked) -> Reply {
         let path = asked.path.as_str();
         match path {
             "/version" => {
-                let version = json!({"major": "1", "minor": "36", "gitVersion": "v1.36.2", "gitCommit": "c",
+                let version = json!({"major": "1", "minor": "36", "gitVersion": self.git_version, "gitCommit": "c",
                     "gitTreeState": "clean", "buildDate": "d", "goVersion": "go1.26", "compiler": "gc",
                     "platform": "linux/amd64"});
                 return Reply::json(200, &version);
@@ -68,7 +77,7 @@ impl Objects {
         if COLLECTIONS.contains(&path) {
             return match asked.method {
                 Method::GET => self.list(path, &asked.query),
-                Method::POST => self.create(path, &asked.body),
+                Method::POST => self.create(path, asked),
                 _ => Reply::failure(405, "MethodNotAllowed", "not this"),
             };
         }
@@ -122,12 +131,20 @@ impl Objects {
         )
     }
 
-    fn create(&mut self, collection: &str, object: &Value) -> Reply {
+    fn create(&mut self, collection: &str, asked: &Asked) -> Reply {
+        let mut object = asked.body.clone();
         let path = format!("{collection}/{}", object["metadata"]["name"].as_str().unwrap());
+        if let Some(agent) = &asked.user_agent {
+            // The name of a client is what it calls itself up to the slash.
+            let manager = agent.split('/').next().unwrap_or_default();
+            object["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update",
+                "apiVersion": "v1", "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:metadata": {}}}]);
+        }
         if self.has(&path) {
             return Reply::failure(409, "AlreadyExists", "already exists");
         }
-        self.put(&path, object.clone());
+        self.put(&path, object);
         Reply::json(201, &self.all[&path])
     }
 
