@@ -27,7 +27,7 @@ static ENV: Extra = Extra {
 
 static ENV_MAP: Object = Object {
     name: "env",
-    doc: "Environment variables of the suite's processes.",
+    doc: "Environment variables of the suite's processes. Unless set here, MULTIBEAM_TARGET and MULTIBEAM_CLUSTER are the names of the process's target and cluster.",
     fields: &[],
     extra: Some(&ENV),
 };
@@ -46,7 +46,11 @@ pub(crate) static SUITE: Object = Object {
             Ty::List { item: &TEXT, min: 0 },
             "Arguments of the binary, such as --provider=skeleton. Flags that have a key of their own here are refused.",
         ),
-        optional("env", Ty::Object(&ENV_MAP), "Environment variables of the suite's processes."),
+        optional(
+            "env",
+            Ty::Object(&ENV_MAP),
+            "Environment variables of the suite's processes. Unless set here, MULTIBEAM_TARGET and MULTIBEAM_CLUSTER are the names of the process's target and cluster.",
+        ),
         optional(
             "focus",
             Ty::List { item: &TEXT, min: 0 },
@@ -69,7 +73,7 @@ pub(crate) static SUITE: Object = Object {
         optional(
             "workdir",
             Ty::Text,
-            "Working directory of the suite's processes. Relative to the run file. Default: a fresh directory of the run.",
+            "Working directory of the suite's processes. Relative to the run file. Default: the directory of the binary.",
         ),
     ],
     extra: None,
