@@ -1,0 +1,26 @@
+//! The aggregator: keeps the ledger durable and gives it to whoever asks.
+//!
+//! One thread owns the log and is the only one that writes ([`Aggregator::start`]). Proposals wait
+//! in a bounded queue; the thread takes all that wait, makes them durable with one flush, applies
+//! them to [`multibeam_ledger::Ledger`], and only then answers. Readers copy what they need and
+//! read payloads straight from the log.
+//!
+//! What this crate never does: it decides nothing about runs. Every rule is in the ledger's state
+//! machine; this crate stores, sends, and prints.
+//!
+//! ```text
+//! propose ─▶ queue ─▶ owner thread: append + flush ─▶ apply ─▶ answer
+//!                                     │                 │
+//!                                    Log (sled)       Ledger ◀── record(), runs()
+//!                                     └──────────────────────◀── payload()
+//! ```
+
+mod actor;
+mod handle;
+pub mod render;
+pub mod services;
+pub mod store;
+
+pub use actor::{Aggregator, Limits};
+pub use handle::{Handle, LedgerError};
+pub use store::{Store, StoreError};

@@ -1,0 +1,128 @@
+//! The directory of a store: its format, its lock, and how far it had come.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `FORMAT` | the data format's number, as text; readable before any engine is opened |
+//! | `LOCK` | nothing; locked while the store is open |
+//! | `MARK` | the last acknowledged index; notices a log that lost its end |
+//! | `log/` | the engine's own files |
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+
+/// The format of the data this build writes.
+const FORMAT: u32 = 1;
+const FORMAT_WORD: &str = "multibeam-ledger";
+
+/// An open store directory. Dropping it gives the lock back.
+#[derive(Debug)]
+pub(super) struct Dir {
+    path: PathBuf,
+    mark: File,
+    _lock: File,
+}
+
+impl Dir {
+    /// Opens or creates a store directory and takes its lock.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(path).map_err(|e| io_error("create", path, e))?;
+        if !path.join("FORMAT").exists() && !is_empty(path)? {
+            return Err(StoreError::Foreign { dir: path.to_owned() });
+        }
+        let lock = open_file(&path.join("LOCK"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked { dir: path.to_owned() });
+            }
+            Err(TryLockError::Error(e)) => return Err(io_error("lock", &path.join("LOCK"), e)),
+        }
+        check_format(path)?;
+        let mark = open_file(&path.join("MARK"))?;
+        Ok(Self { path: path.to_owned(), mark, _lock: lock })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory of the engine's files.
+    pub(super) fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// Notes that everything up to `index` was acknowledged. It is not flushed: after a power cut
+    /// it may be older than the log, which is harmless, and never newer than what was flushed.
+    pub(super) fn set_mark(&self, index: u64) -> Result<(), StoreError> {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&index.to_le_bytes());
+        bytes[8..].copy_from_slice(&(!index).to_le_bytes());
+        let written = self.mark.write_all_at(&bytes, 0);
+        written.map_err(|e| io_error("write", &self.path.join("MARK"), e))
+    }
+
+    /// The last index noted; 0 when there is none, or a power cut has torn it.
+    pub(super) fn mark(&self) -> u64 {
+        let mut bytes = [0; 16];
+        if self.mark.read_exact_at(&mut bytes, 0).is_err() {
+            return 0;
+        }
+        let value = u128::from_le_bytes(bytes);
+        let (low, high) = (value as u64, (value >> 64) as u64);
+        if low == !high { low } else { 0 }
+    }
+}
+
+fn is_empty(path: &Path) -> Result<bool, StoreError> {
+    let entries = fs::read_dir(path).map_err(|e| io_error("read", path, e))?;
+    // A start that was killed before it could write FORMAT leaves these.
+    let ours = |name: &str| matches!(name, "LOCK" | "FORMAT.new");
+    Ok(entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(ours)))
+}
+
+fn check_format(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join("FORMAT");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return write_format(dir),
+        Err(e) => return Err(io_error("read", &path, e)),
+    };
+    let number = text.trim().strip_prefix(FORMAT_WORD).and_then(|rest| rest.trim().parse().ok());
+    match number {
+        Some(FORMAT) => Ok(()),
+        Some(found) if found < FORMAT => {
+            Err(StoreError::Outdated { dir: dir.to_owned(), found, expected: FORMAT })
+        }
+        Some(found) => Err(StoreError::Newer { dir: dir.to_owned(), found, expected: FORMAT }),
+        None => Err(StoreError::Damaged {
+            dir: dir.to_owned(),
+            what: format!("its FORMAT file says {:?}", text.chars().take(60).collect::<String>()),
+        }),
+    }
+}
+
+fn write_format(dir: &Path) -> Result<(), StoreError> {
+    let (new, path) = (dir.join("FORMAT.new"), dir.join("FORMAT"));
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&new)?;
+        writeln!(file, "{FORMAT_WORD} {FORMAT}")?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(|e| io_error("write", &path, e))
+}
+
+fn open_file(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).open(path);
+    file.map_err(|e| io_error("open", path, e))
+}
+
+pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { action, path: path.to_owned(), source }
+}
