@@ -1,0 +1,483 @@
+//! What a worker does for its runs: prepared targets, suite processes, and the hold on the cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use multibeam_kubernetes::Access;
+use multibeam_model::link::{
+    CoordinatorMessage, Prepare, PrepareError, ProcessNews, ProcessOrder, SessionFact,
+    StartProcess, WorkerMessage,
+};
+use multibeam_model::outcome::ProcessEnd;
+use multibeam_model::run::Limits;
+use multibeam_model::{Epoch, Moment, ProcessId, RunId, SessionId, TargetId};
+use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
+use multibeam_proto::coordinator::v1::UploadCatalogRequest;
+use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::trace::{Inject, TARGET, child_of};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+use tracing::{Instrument as _, Span, debug_span, info_span};
+
+use super::cluster::ClusterLink;
+use super::holds::{Holds, RENEWAL, directory_of, earlier_processes, mark_of};
+use super::prepare::{Workshop, prepare};
+use super::process::{self, Context, ToProcess};
+use super::ship::Shipper;
+use super::target::Target;
+use super::{AgentConfig, lease};
+use crate::guard::clock::BootMillis;
+
+/// Orders that may wait for a process. It has at most one group ahead, so a full queue is a fault.
+const ORDER_QUEUE: usize = 256;
+
+/// More often than this no run wants to hear of its workers.
+const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(100);
+
+/// Everything a worker has under way.
+#[derive(Debug)]
+pub(super) struct Runs {
+    shared: Arc<Shared>,
+    epoch: Option<Epoch>,
+    lease: watch::Sender<BootMillis>,
+    /// When the last acknowledged heartbeat was sent.
+    heard: Moment,
+    /// Lease and heartbeat of each run: the shortest of all apply.
+    paces: BTreeMap<RunId, Pace>,
+    processes: BTreeMap<(RunId, ProcessId), mpsc::Sender<ToProcess>>,
+    /// The processes' tasks.
+    running: JoinSet<()>,
+    /// Everything else.
+    tasks: JoinSet<()>,
+    /// Run locks that are given back: never broken off.
+    releases: JoinSet<()>,
+    monitored: bool,
+}
+
+/// How often a run wants to hear of its workers, and how long it waits.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    lease: Duration,
+    heartbeat: Duration,
+}
+
+/// What its tasks share.
+#[derive(Debug)]
+struct Shared {
+    config: AgentConfig,
+    workshop: Workshop,
+    coordinator: CoordinatorClient<Channel>,
+    ledger: LedgerClient<Inject<Channel>>,
+    news: mpsc::Sender<WorkerMessage>,
+    targets: Mutex<BTreeMap<(RunId, TargetId), Arc<Target>>>,
+    cluster: tokio::sync::OnceCell<Option<Arc<ClusterLink>>>,
+    holds: Holds,
+}
+
+impl Runs {
+    pub(super) fn new(
+        config: AgentConfig,
+        coordinator: CoordinatorClient<Channel>,
+        ledger: LedgerClient<Inject<Channel>>,
+        news: mpsc::Sender<WorkerMessage>,
+    ) -> Self {
+        let heard = lease::now();
+        let lease = lease::deadline(heard, Limits::default().lease);
+        let workshop = Workshop {
+            guard: config.guard.clone(),
+            cache: config.cache.clone(),
+            suite: config.suite.clone(),
+        };
+        let shared = Shared {
+            config,
+            workshop,
+            coordinator,
+            ledger,
+            news,
+            targets: Mutex::default(),
+            cluster: tokio::sync::OnceCell::new(),
+            holds: Holds::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            epoch: None,
+            lease: watch::Sender::new(lease),
+            heard,
+            paces: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            running: JoinSet::new(),
+            tasks: JoinSet::new(),
+            releases: JoinSet::new(),
+            monitored: false,
+        }
+    }
+
+    pub(super) fn epoch(&self) -> Option<Epoch> {
+        self.epoch
+    }
+
+    pub(super) fn processes(&self) -> Vec<(RunId, ProcessId)> {
+        self.processes.keys().cloned().collect()
+    }
+
+    /// Does what the coordinator says. `contexts` are the trace contexts that came with it.
+    pub(super) async fn handle(&mut self, message: CoordinatorMessage, contexts: Vec<String>) {
+        let context = contexts.first().map(String::as_str);
+        match message {
+            CoordinatorMessage::Welcome { epoch } => {
+                if self.epoch.replace(epoch).is_some_and(|before| before != epoch) {
+                    // A coordinator that knows nothing of these processes counts them as lost.
+                    self.processes.clear();
+                }
+            }
+            CoordinatorMessage::HeartbeatAck { sent_at } => self.renew(sent_at),
+            CoordinatorMessage::Prepare(order) => self.prepare(*order, context),
+            CoordinatorMessage::SendCatalog { run, target } => self.send_catalog(run, target),
+            CoordinatorMessage::Process { run, process, order } => {
+                if let ProcessOrder::Start(start) = order {
+                    self.start(run, process, start, context);
+                } else {
+                    self.give(&(run, process), ToProcess::Order(order, contexts));
+                }
+            }
+            CoordinatorMessage::Fact { run, session, fact } => self.share(&run, session, &fact),
+            CoordinatorMessage::CleanUp { run, process } => self.clean_up(run, process, context),
+            CoordinatorMessage::Forget { run } => self.forget(&run),
+        }
+        for tasks in [&mut self.running, &mut self.tasks, &mut self.releases] {
+            while let Some(done) = tasks.try_join_next() {
+                propagate(done);
+            }
+        }
+    }
+
+    /// Keeps track of processes that end, and shares facts among the processes of this worker: the
+    /// coordinator tells the others.
+    pub(super) fn note(&mut self, news: &WorkerMessage) {
+        let WorkerMessage::Process { run, process, news } = news else { return };
+        match news {
+            ProcessNews::Ended { .. } => {
+                self.processes.remove(&(run.clone(), *process));
+            }
+            ProcessNews::Fact(fact) => self.share(run, process.session, fact),
+            _ => {}
+        }
+    }
+
+    /// Ends every process and waits until all are gone.
+    pub(super) async fn end_all(&mut self) {
+        // A process whose inbox closes is killed.
+        self.processes.clear();
+        while let Some(done) = self.running.join_next().await {
+            propagate(done);
+        }
+        self.shared.holds.release_all().await;
+        while let Some(done) = self.releases.join_next().await {
+            propagate(done);
+        }
+        self.tasks.abort_all();
+        while let Some(done) = self.tasks.join_next().await {
+            propagate(done);
+        }
+    }
+
+    fn renew(&mut self, sent_at: Moment) {
+        self.heard = self.heard.max(sent_at);
+        self.set_lease();
+    }
+
+    /// Tells the guards when the lease ends; a new run with a shorter one brings that forward.
+    fn set_lease(&self) {
+        let deadline = lease::deadline(self.heard, self.pace().lease);
+        self.lease.send_if_modified(|current| std::mem::replace(current, deadline) != deadline);
+    }
+
+    fn pace(&self) -> Pace {
+        let default = Limits::default();
+        let lease = self.paces.values().map(|pace| pace.lease).min();
+        let heartbeat = self.paces.values().map(|pace| pace.heartbeat).min();
+        Pace {
+            lease: lease.unwrap_or(default.lease),
+            heartbeat: heartbeat.unwrap_or(default.heartbeat),
+        }
+    }
+
+    /// How often this worker has to say that it lives.
+    pub(super) fn heartbeat(&self) -> Duration {
+        let Pace { lease, heartbeat } = self.pace();
+        // At least three fit into a lease, whatever the run file says.
+        heartbeat.min(lease / 3).max(SHORTEST_HEARTBEAT)
+    }
+
+    fn give(&mut self, to: &(RunId, ProcessId), message: ToProcess) {
+        let Some(inbox) = self.processes.get(to) else { return };
+        if inbox.try_send(message).is_err() {
+            tracing::error!(process = %to.1, "a suite process takes no orders any more, ending it");
+            self.processes.remove(to);
+        }
+    }
+
+    /// Gives a fact to every process of a session.
+    fn share(&mut self, run: &RunId, session: SessionId, fact: &SessionFact) {
+        let members = self.processes.keys();
+        let members = members.filter(|(of, process)| of == run && process.session == session);
+        for member in members.cloned().collect::<Vec<_>>() {
+            self.give(&member, ToProcess::Fact(fact.clone()));
+        }
+    }
+
+    fn prepare(&mut self, order: Prepare, context: Option<&str>) {
+        let span = child_of(context, || {
+            debug_span!(
+                target: TARGET,
+                parent: None,
+                "prepare",
+                run = %order.run,
+                target = order.target_name,
+                worker = %self.shared.config.worker,
+            )
+        });
+        let Limits { lease, heartbeat, .. } = order.limits;
+        self.paces.insert(order.run.clone(), Pace { lease, heartbeat });
+        self.set_lease();
+        self.shared.holds.want(&order.run);
+        let shared = Arc::clone(&self.shared);
+        let task = async move {
+            let (run, target) = (order.run.clone(), order.target);
+            let result = shared.prepare(&order).await.map(|(found, prepared)| {
+                shared.targets().insert((run.clone(), target), Arc::new(found));
+                prepared
+            });
+            let news = WorkerMessage::Prepared { run, target, result };
+            let _ = shared.news.send(news).await;
+        };
+        self.tasks.spawn(task.instrument(span));
+        if self.shared.config.kubeconfig.is_some() && !std::mem::replace(&mut self.monitored, true)
+        {
+            let shared = Arc::clone(&self.shared);
+            self.tasks.spawn(async move { shared.monitor().await });
+        }
+    }
+
+    fn send_catalog(&mut self, run: RunId, target: TargetId) {
+        let shared = Arc::clone(&self.shared);
+        self.tasks.spawn(async move {
+            let Some(found) = shared.target(&run, target) else { return };
+            let mut pause = Duration::from_millis(100);
+            while let Err(status) = shared.upload(&run, target, &found).await {
+                tracing::warn!(code = ?status.code(), message = status.message(), "cannot send the catalog, trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+        });
+    }
+
+    fn start(
+        &mut self,
+        run: RunId,
+        process: ProcessId,
+        start: StartProcess,
+        context: Option<&str>,
+    ) {
+        let (orders, inbox) = mpsc::channel(ORDER_QUEUE);
+        let shared = Arc::clone(&self.shared);
+        let Some(target) = shared.target(&run, start.target) else {
+            let last_output = format!("target {} is not prepared on this worker", start.target);
+            let end = ProcessEnd::NotStarted;
+            let news = ProcessNews::Ended { end, complete: false, last_output };
+            self.tasks.spawn(async move {
+                // The worker ends when it no longer listens.
+                let _ = shared.news.send(WorkerMessage::Process { run, process, news }).await;
+            });
+            return;
+        };
+        let span = process_span(&run, process, &shared.config, context);
+        let context = Context {
+            directory: shared.config.data.join(&run.0).join(process.to_string()),
+            guard: shared.config.guard.clone(),
+            lease: self.lease.subscribe(),
+            shipper: Shipper::new(shared.ledger.clone(), run.clone()),
+            cluster_name: shared.config.cluster.clone(),
+            cluster: shared.cluster.get().cloned().flatten(),
+            news: shared.news.clone(),
+            alive: shared.config.alive.clone(),
+            mark: mark_of(&run, process),
+            run: run.clone(),
+            process,
+            target,
+            start,
+        };
+        self.running.spawn(process::run(context, inbox).instrument(span));
+        self.processes.insert((run, process), orders);
+    }
+
+    fn clean_up(&mut self, run: RunId, process: ProcessId, context: Option<&str>) {
+        let span = child_of(
+            context,
+            || debug_span!(target: TARGET, parent: None, "clean_up", %run, %process),
+        );
+        let alone = self.processes.is_empty();
+        let shared = Arc::clone(&self.shared);
+        let task = async move {
+            let removed = shared.remove(&run, BTreeSet::from([process]), alone).await;
+            let _ = shared.news.send(WorkerMessage::CleanedUp { run, process, removed }).await;
+        };
+        self.tasks.spawn(task.instrument(span));
+    }
+
+    fn forget(&mut self, run: &RunId) {
+        self.processes.retain(|(of, _), _| of != run);
+        self.paces.remove(run);
+        self.set_lease();
+        self.shared.targets().retain(|(of, _), _| of != run);
+        self.shared.holds.unwant(run);
+        let (shared, run) = (Arc::clone(&self.shared), run.clone());
+        // An API server that does not answer must not keep the worker from saying that it lives.
+        self.releases.spawn(async move { shared.holds.release(&run).await });
+    }
+}
+
+impl Shared {
+    fn targets(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RunId, TargetId), Arc<Target>>> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn target(&self, run: &RunId, target: TargetId) -> Option<Arc<Target>> {
+        self.targets().get(&(run.clone(), target)).cloned()
+    }
+
+    async fn prepare(
+        &self,
+        order: &Prepare,
+    ) -> Result<(Target, multibeam_model::link::Prepared), PrepareError> {
+        let cluster = self.cluster().await?;
+        let found = prepare(&self.workshop, order, cluster.as_deref()).await?;
+        if let Some(cluster) = cluster {
+            self.hold(&cluster, order).await?;
+        }
+        Ok(found)
+    }
+
+    /// Connects once; a failure is tried again with the next target.
+    async fn cluster(&self) -> Result<Option<Arc<ClusterLink>>, PrepareError> {
+        let open = || async {
+            let Some(kubeconfig) = &self.config.kubeconfig else { return Ok(None) };
+            let access = Access {
+                cluster: self.config.cluster.clone(),
+                kubeconfig: Some(kubeconfig.clone()),
+                context: self.config.context.clone(),
+            };
+            let link = ClusterLink::open(&access, &self.config.data, self.config.probing).await?;
+            Ok(Some(Arc::new(link)))
+        };
+        self.cluster.get_or_try_init(open).await.cloned()
+    }
+
+    async fn hold(&self, cluster: &ClusterLink, order: &Prepare) -> Result<(), PrepareError> {
+        let (run, config) = (&order.run, &self.config);
+        let directory = directory_of(&config.data, run);
+        // The same after a restart: then the lock does not wait for the worker that is gone.
+        let data = std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone());
+        let worker = format!("{}:{}", config.host, data.display());
+        let taken = self.holds.take(cluster, run, &config.host, &worker, &directory);
+        let taken = taken.await.map_err(|message| PrepareError { input: false, message })?;
+        if taken && order.limits.cleanup {
+            self.clean_up_earlier(run, earlier_processes(&directory)).await;
+        }
+        Ok(())
+    }
+
+    /// Removes what processes left that died with an earlier program of this worker.
+    async fn clean_up_earlier(&self, run: &RunId, dead: BTreeSet<ProcessId>) {
+        let Some(process) = dead.last().copied() else { return };
+        let removed = self.remove(run, dead, false).await;
+        let _ =
+            self.news.send(WorkerMessage::CleanedUp { run: run.clone(), process, removed }).await;
+    }
+
+    async fn upload(
+        &self,
+        run: &RunId,
+        target: TargetId,
+        found: &Target,
+    ) -> Result<(), tonic::Status> {
+        let (run, digest) = (run.0.clone(), found.digest.clone());
+        let chunks = multibeam_proto::chunks(Bytes::from(found.admission.clone()));
+        let requests = chunks.map(move |data| UploadCatalogRequest {
+            run: run.clone(),
+            target: target.0,
+            digest: digest.clone(),
+            data,
+        });
+        let requests = tokio_stream::iter(requests.collect::<Vec<_>>());
+        self.coordinator.clone().upload_catalog(requests).await.map(drop)
+    }
+
+    /// Tells the coordinator when the cluster begins or ceases to answer, and keeps the holds.
+    async fn monitor(&self) {
+        let mut ready = true;
+        let mut renewed = tokio::time::Instant::now();
+        let mut held = Ok(());
+        loop {
+            let Some(cluster) = self.cluster.get().cloned().flatten() else {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            };
+            let mut look = cluster.look().await;
+            if look.is_ok() {
+                if renewed.elapsed() >= RENEWAL {
+                    renewed = tokio::time::Instant::now();
+                    held = self.holds.renew().await;
+                }
+                look = held.clone();
+            }
+            if look.is_ok() != ready {
+                ready = look.is_ok();
+                let detail = look.err().unwrap_or_default();
+                let _ = self.news.send(WorkerMessage::ClusterReady { ready, detail }).await;
+            }
+            tokio::time::sleep(cluster.probing().interval).await;
+        }
+    }
+
+    /// Removes what dead processes left. `alone` says that no process of this worker lives.
+    async fn remove(&self, run: &RunId, dead: BTreeSet<ProcessId>, alone: bool) -> Vec<String> {
+        let Some(cluster) = self.cluster.get().cloned().flatten() else { return Vec::new() };
+        let Some(hold) = self.holds.get(run).await else { return Vec::new() };
+        let marks = dead.into_iter().filter_map(|process| mark_of(run, process)).collect();
+        let alone = alone && !hold.is_shared().await;
+        match cluster.clean(&hold, marks, alone).await {
+            Ok(lines) => lines,
+            Err(message) => vec![format!("could not clean up: {message}")],
+        }
+    }
+}
+
+/// Also without traces the log's lines tell the process.
+fn process_span(
+    run: &RunId,
+    process: ProcessId,
+    config: &AgentConfig,
+    context: Option<&str>,
+) -> Span {
+    let (worker, cluster) = (&config.worker, &config.cluster);
+    match context {
+        Some(_) => child_of(
+            context,
+            || info_span!(target: TARGET, parent: None, "process", %run, %process, %worker, cluster),
+        ),
+        None => info_span!(parent: None, "process", %run, %process, %worker, cluster),
+    }
+}
+
+/// A panic in a task is a panic of the worker.
+fn propagate(done: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = done
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}

@@ -1,0 +1,85 @@
+//! Makes reports durable: sends them to the aggregator until it holds them.
+
+use bytes::Bytes;
+use multibeam_model::RunId;
+use multibeam_model::command::{Change, Command, Reply};
+use multibeam_proto::aggregator::v1::ReportRequest;
+use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
+use multibeam_rt::backoff::{Backoff, random, retry};
+use multibeam_rt::trace::Inject;
+use tonic::transport::Channel;
+
+use crate::conduct::Shipment;
+
+/// Fast and good enough: reports are text.
+const COMPRESSION: i32 = 1;
+
+/// Sends shipments of one run.
+#[derive(Clone, Debug)]
+pub(super) struct Shipper {
+    client: LedgerClient<Inject<Channel>>,
+    run: RunId,
+}
+
+/// The aggregator will never take the shipment.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ShipError {
+    /// It says that the request is wrong.
+    #[error("the aggregator refuses reports of this worker: {0}")]
+    Refused(String),
+    /// Its answer makes no sense.
+    #[error("the aggregator's answer cannot be read (hint: do the versions match?)")]
+    Answer,
+    /// The report cannot be compressed.
+    #[error("cannot compress a report: {0}")]
+    Compress(#[from] std::io::Error),
+}
+
+impl Shipper {
+    pub(super) fn new(client: LedgerClient<Inject<Channel>>, run: RunId) -> Self {
+        Self { client, run }
+    }
+
+    /// Returns when the shipment is durable or refused for good; else tries for ever. Repeats are
+    /// recognised by the ledger.
+    pub(super) async fn ship(
+        &self,
+        shipment: Shipment,
+        session: multibeam_model::SessionId,
+    ) -> Result<Reply, ShipError> {
+        let change = match shipment {
+            Shipment::Report(mut report) => {
+                report.payload = compress(report.payload).await?;
+                Change::Report(report)
+            }
+            Shipment::SuiteNode(mut node) => {
+                node.payload = compress(node.payload).await?;
+                Change::SuiteNode(node)
+            }
+            Shipment::Fact(fact) => Change::Fact { session, fact },
+        };
+        let command = Command::Run { run: self.run.clone(), change };
+        let bytes = Bytes::from(command.encode());
+        let response = retry(Backoff::SERVICE, random, || {
+            let mut client = self.client.clone();
+            let request = ReportRequest { commands: vec![bytes.clone()] };
+            async move { client.report(request).await }
+        });
+        let response = response.await;
+        let response =
+            response.map_err(|status| ShipError::Refused(status.message().to_owned()))?;
+        let reply = response.into_inner().replies.into_iter().next();
+        reply.and_then(|bytes| Reply::decode(&bytes).ok()).ok_or(ShipError::Answer)
+    }
+}
+
+/// Large reports are compressed off the executor.
+async fn compress(payload: Vec<u8>) -> std::io::Result<Vec<u8>> {
+    const LARGE: usize = 128 << 10;
+    if payload.len() < LARGE {
+        return zstd::bulk::compress(&payload, COMPRESSION);
+    }
+    tokio::task::spawn_blocking(move || zstd::bulk::compress(&payload, COMPRESSION))
+        .await
+        .map_err(std::io::Error::other)?
+}
