@@ -1,0 +1,74 @@
+//! The coordinator's way to the ledger.
+
+use bytes::Bytes;
+use multibeam_model::command::{Command, Reply};
+use multibeam_model::record::RunRecord;
+use multibeam_model::{Epoch, RunId};
+use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
+use multibeam_proto::aggregator::v1::{ListRunsRequest, ProposeRequest, ReadRunRequest, RunRow};
+use multibeam_rt::backoff::{Backoff, random, retry};
+use multibeam_rt::trace::Inject;
+use tonic::Status;
+use tonic::transport::Channel;
+
+use crate::clock::wall;
+
+/// A client of the ledger that tries until it has an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
+    client: LedgerClient<Inject<Channel>>,
+}
+
+impl Ledger {
+    pub(crate) fn new(channel: Channel) -> Self {
+        let limit = multibeam_proto::MAX_MESSAGE_BYTES;
+        let client = LedgerClient::new(Inject::new(channel))
+            .max_decoding_message_size(limit)
+            .max_encoding_message_size(limit);
+        Self { client }
+    }
+
+    /// Has commands applied, in order. Repeats are recognised by the ledger, so a lost answer costs
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the aggregator will never take them.
+    pub(crate) async fn propose(&self, commands: &[Command]) -> Result<Vec<Reply>, Status> {
+        let encoded: Vec<Bytes> = commands.iter().map(|command| command.encode().into()).collect();
+        let replies = retry(Backoff::SERVICE, random, || {
+            let mut client = self.client.clone();
+            let request = ProposeRequest { commands: encoded.clone() };
+            async move { client.propose(request).await }
+        });
+        let replies = replies.await?.into_inner().replies;
+        let replies: Result<Vec<Reply>, _> =
+            replies.iter().map(|bytes| Reply::decode(bytes)).collect();
+        match replies {
+            Ok(replies) if replies.len() == commands.len() => Ok(replies),
+            _ => Err(Status::internal("the aggregator's answer cannot be read")),
+        }
+    }
+
+    /// Takes office.
+    pub(crate) async fn claim(&self, coordinator: &str) -> Result<Epoch, Status> {
+        let claim = Command::Claim { coordinator: coordinator.to_owned(), at: wall() };
+        match self.propose(&[claim]).await?.first() {
+            Some(Reply::Claimed(epoch)) => Ok(*epoch),
+            other => {
+                Err(Status::internal(format!("the aggregator answers a claim with {other:?}")))
+            }
+        }
+    }
+
+    /// What the ledger knows of a run.
+    pub(crate) async fn record(&self, run: &RunId) -> Result<RunRecord, Status> {
+        let request = ReadRunRequest { run: run.0.clone() };
+        let bytes = self.client.clone().read_run(request).await?.into_inner().record;
+        RunRecord::decode(&bytes).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    /// All runs.
+    pub(crate) async fn runs(&self) -> Result<Vec<RunRow>, Status> {
+        Ok(self.client.clone().list_runs(ListRunsRequest {}).await?.into_inner().runs)
+    }
+}

@@ -1,0 +1,24 @@
+//! The coordinator: the shell around the scheduler.
+//!
+//! It keeps no database. What it decides is a command to the ledger first and an order to a worker
+//! second; what it knows of a run it can read back from there.
+//!
+//! The path of a piece of news: [`service`] takes it from a worker's stream, [`hub`] (one task that
+//! owns all state) gives it to its `run`, which asks the scheduler; what the scheduler wants goes
+//! through the run's `committer` into the ledger, and from there back through the hub to workers
+//! and watchers.
+
+mod clock;
+mod committer;
+pub mod durations;
+mod hub;
+mod ledger;
+pub mod plan;
+mod proxy;
+mod run;
+mod service;
+mod workers;
+
+pub use hub::{Hub, HubError};
+pub use proxy::ResultsProxy;
+pub use service::{CoordinatorService, new_run_id, random_seed};

@@ -1,0 +1,99 @@
+//! From a catalog to what the scheduler has to know of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use multibeam_ginkgo::catalog::{Catalog, SpecIndex};
+use multibeam_model::plan::{GroupPlan, TargetPlan};
+use multibeam_model::run::SpecTimeout;
+use multibeam_model::{GroupId, TargetId};
+
+use crate::durations::Durations;
+
+/// The plan of a target: its groups with at least one selected spec.
+#[must_use]
+pub fn target_plan(
+    target: TargetId,
+    catalog: &Catalog,
+    durations: &Durations,
+    timeouts: &[SpecTimeout],
+) -> TargetPlan {
+    let shared_with_serial = catalog.groups_hit_by_serial_skips(&BTreeSet::new());
+    let mut twins = Twins::default();
+    let group = |id: usize, specs: &[SpecIndex], serial: bool| GroupPlan {
+        id: group_id(id),
+        serial,
+        reports: count(specs.len()),
+        expected: selected(catalog, specs)
+            .map(|spec| durations.expect(&catalog.full_text(spec)))
+            .sum(),
+        twin: None,
+        avoid_first: false,
+        limit: limit(catalog, specs, timeouts),
+    };
+    let mut groups = Vec::new();
+    for index in catalog.selected_groups() {
+        let place = index.0 as usize;
+        groups.push(GroupPlan {
+            avoid_first: shared_with_serial.contains(&index),
+            ..group(place, &catalog.groups[place], false)
+        });
+    }
+    for index in catalog.selected_serial_groups() {
+        let place = index.0 as usize;
+        let specs = &catalog.serial_groups[place];
+        groups.push(GroupPlan {
+            twin: twins.of(selected(catalog, specs).map(|spec| catalog.spec(spec).match_text())),
+            ..group(catalog.groups.len() + place, specs, true)
+        });
+    }
+    TargetPlan { target, groups }
+}
+
+fn selected<'a>(
+    catalog: &'a Catalog,
+    specs: &'a [SpecIndex],
+) -> impl Iterator<Item = SpecIndex> + 'a {
+    specs.iter().copied().filter(|spec| catalog.spec(*spec).is_selected())
+}
+
+/// The longest time that one spec of the group may take; none when one of them has no limit.
+fn limit(catalog: &Catalog, specs: &[SpecIndex], timeouts: &[SpecTimeout]) -> Option<Duration> {
+    let limits = selected(catalog, specs).map(|spec| {
+        let text = catalog.full_text(spec);
+        let applies =
+            |timeout: &&SpecTimeout| timeout.tag.as_ref().is_none_or(|tag| text.contains(tag));
+        timeouts.iter().find(applies).map(|timeout| timeout.limit)
+    });
+    limits.collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
+/// Numbers the sets of serial groups that share a spec text.
+#[derive(Debug, Default)]
+struct Twins {
+    first_with: BTreeMap<String, u32>,
+    groups: u32,
+}
+
+impl Twins {
+    /// The number of the set that a group with these texts belongs to. Every group gets one: a set
+    /// of its own is one without twins.
+    fn of(&mut self, texts: impl Iterator<Item = String>) -> Option<u32> {
+        self.groups += 1;
+        let texts: Vec<String> = texts.collect();
+        let known = texts.iter().find_map(|text| self.first_with.get(text).copied());
+        let number = known.unwrap_or(self.groups);
+        for text in texts {
+            self.first_with.entry(text).or_insert(number);
+        }
+        Some(number)
+    }
+}
+
+fn group_id(place: usize) -> GroupId {
+    GroupId(count(place))
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("a suite has fewer than 2^32 specs")
+}

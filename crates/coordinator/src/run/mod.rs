@@ -1,0 +1,408 @@
+//! One run: what its workers say goes to the scheduler, what the scheduler wants goes to the
+//! ledger, the workers, and the watchers.
+
+mod perform;
+mod prepare;
+mod spans;
+mod tell;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use multibeam_ginkgo::catalog::Catalog;
+use multibeam_model::command::{Decision, Refusal};
+use multibeam_model::event::{Event, What};
+use multibeam_model::link::{CoordinatorMessage, Hello, ProcessNews};
+use multibeam_model::run::RunSpec;
+use multibeam_model::status::RunStatus;
+use multibeam_model::{
+    AttemptId, ClusterId, LossCause, Moment, ProcessId, RunId, SessionId, TargetId, WorkerId,
+};
+use multibeam_sched::{Input, Recovered, RunShape, Scheduler, TargetShape};
+use spans::Spans;
+use tokio::sync::broadcast;
+
+use crate::committer::Effect;
+use crate::hub::{Effects, Watched, event};
+
+/// Events that a slow watcher may be behind before it gets a new snapshot instead.
+const EVENTS: usize = 4096;
+
+/// A run that is about to begin.
+#[derive(Debug)]
+pub(crate) struct Begin {
+    pub(crate) run: RunId,
+    pub(crate) spec: RunSpec,
+    pub(crate) seed: i64,
+    /// What an earlier coordinator has left.
+    pub(crate) recovered: Option<Recovered>,
+    /// The digests of the catalogs that the ledger has.
+    pub(crate) catalogs: BTreeMap<TargetId, String>,
+    /// Who the lock objects in the clusters name.
+    pub(crate) holder: String,
+}
+
+/// A run under way, or over and still watched.
+#[derive(Debug)]
+pub(crate) struct ActiveRun {
+    id: RunId,
+    spec: RunSpec,
+    seed: i64,
+    holder: String,
+    scheduler: Scheduler,
+    targets: Vec<Target>,
+    /// The cluster that each worker of this run belongs to.
+    workers: BTreeMap<WorkerId, ClusterId>,
+    sessions: BTreeMap<SessionId, (TargetId, ClusterId)>,
+    /// Workers that see no API server.
+    unready: BTreeSet<WorkerId>,
+    /// The clusters' identities, and under which name each was seen first.
+    identities: BTreeMap<String, ClusterId>,
+    /// Where each running attempt stands: the next spec of its group.
+    cursors: BTreeMap<AttemptId, usize>,
+    /// Attempts with a failed spec.
+    failed: BTreeSet<AttemptId>,
+    effects: Effects,
+    sends: Vec<(WorkerId, CoordinatorMessage)>,
+    status: RunStatus,
+    events: broadcast::Sender<Event>,
+    /// What the ledger had sealed before a resume.
+    recovered: Option<Recovered>,
+    /// Another run has one of its clusters: nothing happens until its turn comes.
+    queued: bool,
+    spans: Spans,
+}
+
+/// A target of the run.
+#[derive(Debug, Default)]
+struct Target {
+    /// What discovery found, once it is in the ledger's hands.
+    catalog: Option<Arc<Catalog>>,
+    /// The digests that the first prepared worker told, and that worker.
+    first: Option<(WorkerId, String, String)>,
+    /// All workers that have prepared it.
+    ready: BTreeSet<WorkerId>,
+    /// The digest of the catalog that the ledger has from before a resume.
+    admitted: Option<String>,
+    /// The first of its clusters that told its version, and that version.
+    git_version: Option<(String, String)>,
+    /// It cannot run.
+    refused: bool,
+    /// Sessions with a failed suite node.
+    failed_nodes: BTreeSet<SessionId>,
+}
+
+impl ActiveRun {
+    /// A run that waits for its turn; see [`ActiveRun::activate`].
+    pub(crate) fn new(begin: Begin, effects: Effects) -> Self {
+        let Begin { run, spec, seed, recovered, catalogs, holder } = begin;
+        let shape = RunShape {
+            targets: spec
+                .targets
+                .iter()
+                .map(|target| TargetShape {
+                    name: target.name.clone(),
+                    clusters: target.clusters.iter().copied().map(ClusterId).collect(),
+                })
+                .collect(),
+            clusters: spec.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
+            limits: spec.limits.clone(),
+            fail_fast: spec.fail_fast,
+        };
+        let started = What::RunStarted {
+            run: run.clone(),
+            name: spec.name.clone(),
+            certified: spec.certified && spec.rerun_of.is_none(),
+            targets: shape.targets.iter().map(|target| target.name.clone()).collect(),
+            clusters: shape.clusters.clone(),
+            serves: shape.targets.iter().map(|target| target.clusters.clone()).collect(),
+        };
+        let mut this = Self {
+            spans: Spans::begin(&run, &spec, recovered.is_some()),
+            targets: (0u32..)
+                .zip(&spec.targets)
+                .map(|(place, _)| Target {
+                    admitted: catalogs.get(&TargetId(place)).cloned(),
+                    ..Target::default()
+                })
+                .collect(),
+            scheduler: Scheduler::new(shape, recovered.clone()),
+            id: run,
+            spec,
+            seed,
+            holder,
+            workers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            unready: BTreeSet::new(),
+            identities: BTreeMap::new(),
+            cursors: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            effects,
+            sends: Vec::new(),
+            status: RunStatus::default(),
+            events: broadcast::Sender::new(EVENTS),
+            recovered,
+            queued: true,
+        };
+        this.show(started);
+        this
+    }
+
+    /// Whether it waits for a cluster that another run has.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued
+    }
+
+    /// Its turn has come: from now on time counts.
+    pub(crate) fn activate(&mut self, now: Moment) {
+        self.queued = false;
+        let (targets, clusters) = (self.spec.targets.len(), self.spec.clusters.len());
+        tracing::info!(run = %self.id, name = self.spec.name, targets, clusters, "run begins");
+        self.tick(now);
+    }
+
+    /// Tells its watchers, once, what it waits for.
+    pub(crate) fn wait_for(&mut self, run: &RunId, cluster: &str) {
+        let message = format!("waiting for run {run}, which has cluster {cluster}");
+        if !self.status.warnings.contains(&message) {
+            self.show(What::Warning { message });
+        }
+    }
+
+    pub(crate) fn cluster_names(&self) -> impl Iterator<Item = &str> {
+        self.spec.clusters.iter().map(|cluster| cluster.name.as_str())
+    }
+
+    /// How long its workers may be silent.
+    pub(crate) fn patience(&self) -> Duration {
+        self.spec.limits.patience()
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Moment> {
+        self.scheduler.next_deadline().filter(|_| !self.queued && !self.is_over())
+    }
+
+    /// Whether the scheduler has nothing more to do.
+    pub(crate) fn is_over(&self) -> bool {
+        self.scheduler.is_over()
+    }
+
+    /// Whether the end is in the ledger and was shown.
+    pub(crate) fn is_told_over(&self) -> bool {
+        self.status.verdict.is_some()
+    }
+
+    pub(crate) fn watch(&self) -> Watched {
+        Watched { status: self.status.clone(), events: self.events.subscribe() }
+    }
+
+    pub(crate) fn take_sends(&mut self) -> Vec<(WorkerId, CoordinatorMessage)> {
+        std::mem::take(&mut self.sends)
+    }
+
+    pub(crate) fn take_workers(&mut self) -> Vec<WorkerId> {
+        std::mem::take(&mut self.workers).into_keys().collect()
+    }
+
+    pub(crate) fn tick(&mut self, now: Moment) {
+        self.schedule(Input::Tick, now);
+    }
+
+    pub(crate) fn cancel(&mut self, force: bool, now: Moment) {
+        // A queued run ends without having begun.
+        self.queued = false;
+        self.schedule(Input::Cancel { force }, now);
+    }
+
+    pub(crate) fn worker_joined(&mut self, hello: &Hello, now: Moment) {
+        let cluster = self.cluster_named(&hello.cluster);
+        let Some(cluster) = cluster.filter(|_| !self.queued && !self.is_over()) else { return };
+        self.workers.insert(hello.worker.clone(), cluster);
+        self.show(What::WorkerJoined {
+            worker: hello.worker.0.clone(),
+            cluster,
+            slots: hello.slots,
+        });
+        let joined =
+            Input::WorkerJoined { worker: hello.worker.clone(), cluster, slots: hello.slots };
+        self.schedule(joined, now);
+        self.ask_to_prepare(&hello.worker, cluster);
+    }
+
+    pub(crate) fn worker_lost(&mut self, worker: &WorkerId, reason: &str, now: Moment) {
+        let Some(cluster) = self.workers.remove(worker) else { return };
+        let reason = reason.to_owned();
+        self.show(What::WorkerLeft { worker: worker.0.clone(), cluster, reason });
+        self.ask_another_for_catalogs(worker);
+        if self.unready.remove(worker) {
+            // What it could not see may be there for the others.
+            self.readiness(cluster, "", now);
+        }
+        self.schedule(Input::WorkerLost { worker: worker.clone() }, now);
+    }
+
+    pub(crate) fn cluster_ready(
+        &mut self,
+        worker: &WorkerId,
+        ready: bool,
+        detail: &str,
+        now: Moment,
+    ) {
+        let Some(cluster) = self.workers.get(worker).copied() else { return };
+        if ready {
+            self.unready.remove(worker);
+        } else {
+            self.unready.insert(worker.clone());
+        }
+        self.readiness(cluster, detail, now);
+    }
+
+    /// A cluster is ready when all its workers find it so: what is handed out may go to any of them.
+    fn readiness(&mut self, cluster: ClusterId, detail: &str, now: Moment) {
+        let ready = !self.unready.iter().any(|worker| self.workers.get(worker) == Some(&cluster));
+        self.show(What::ClusterReady { cluster, ready, detail: detail.to_owned() });
+        self.schedule(Input::ClusterReady { cluster, ready }, now);
+    }
+
+    pub(crate) fn cleaned_up(
+        &mut self,
+        worker: &WorkerId,
+        process: ProcessId,
+        removed: Vec<String>,
+        now: Moment,
+    ) {
+        if let Some(cluster) = self.workers.get(worker).copied().filter(|_| !removed.is_empty()) {
+            let decision = Decision::Clean { cluster, removed: removed.clone() };
+            let event = What::CleanedUp { cluster, removed };
+            self.effect(Effect {
+                decisions: vec![decision],
+                events: vec![event],
+                ..Effect::default()
+            });
+        }
+        self.schedule(Input::CleanedUp { process }, now);
+    }
+
+    /// A worker told something about one of its processes.
+    pub(crate) fn news(&mut self, process: ProcessId, news: ProcessNews, now: Moment) {
+        self.tell(process, &news);
+        self.trace(&news);
+        self.schedule(Input::Process { process, news }, now);
+    }
+
+    /// The ledger has answered.
+    pub(crate) fn performed(
+        &mut self,
+        events: Vec<What>,
+        refused: Vec<(AttemptId, Refusal)>,
+        voided: &[AttemptId],
+        now: Moment,
+    ) {
+        for what in events {
+            self.show(what);
+        }
+        for (attempt, why) in &refused {
+            self.spans.refused(*attempt, why);
+        }
+        if !refused.is_empty() {
+            self.schedule(Input::CommitRefused { refused }, now);
+        }
+        for attempt in voided.iter().copied() {
+            let failed = self.failed.contains(&attempt);
+            self.spans.sealed(attempt, failed);
+            self.schedule(Input::LossVoided { attempt, failed }, now);
+        }
+    }
+
+    fn schedule(&mut self, input: Input, now: Moment) {
+        if self.is_over() {
+            return;
+        }
+        let mut out = Vec::new();
+        self.scheduler.handle(now, input, &mut out);
+        for output in out {
+            self.perform(output);
+        }
+    }
+
+    fn cluster_named(&self, name: &str) -> Option<ClusterId> {
+        let place = self.spec.clusters.iter().position(|cluster| cluster.name == name)?;
+        Some(ClusterId(u32::try_from(place).ok()?))
+    }
+
+    fn cluster_name(&self, cluster: ClusterId) -> &str {
+        self.spec.clusters.get(cluster.0 as usize).map_or("?", |cluster| &cluster.name)
+    }
+
+    fn effect(&self, mut effect: Effect) {
+        effect.span = Some(self.spans.run().clone());
+        // The committer ends only when this coordinator is out of office.
+        let _ = self.effects.send(effect);
+    }
+
+    /// Shows an event to all watchers.
+    fn show(&mut self, what: What) {
+        match &what {
+            What::TargetEnded { target, verdict, .. } => {
+                tracing::info!(run = %self.id, %target, %verdict, "target ended");
+                self.spans.target_ended(*target, *verdict);
+            }
+            What::RunEnded { verdict } => {
+                tracing::info!(run = %self.id, %verdict, "run ended");
+                self.spans.run_ended(*verdict);
+            }
+            _ => {}
+        }
+        let event = event(what);
+        self.status.apply(&event);
+        // Nobody may be watching.
+        let _ = self.events.send(event);
+    }
+
+    /// The trace contexts that go with a message.
+    pub(crate) fn contexts(&self, message: &CoordinatorMessage) -> Vec<String> {
+        self.spans.contexts(message)
+    }
+
+    /// Attempts whose loss or return is in the ledger.
+    pub(crate) fn trace_ended(&mut self, decisions: &[Decision]) {
+        for decision in decisions {
+            self.spans.ended(decision);
+        }
+    }
+
+    fn trace(&mut self, news: &ProcessNews) {
+        match news {
+            ProcessNews::Started { attempt } => {
+                self.spans.started(*attempt, || self.first_spec(*attempt));
+            }
+            ProcessNews::Sealed { attempt, failed } => self.spans.sealed(*attempt, *failed),
+            _ => {}
+        }
+    }
+
+    /// The name of the first selected spec of an attempt's group, for people.
+    fn first_spec(&self, attempt: AttemptId) -> String {
+        let Some(catalog) = self.catalog_of(attempt.target) else { return String::new() };
+        let specs = tell::specs_of(catalog, attempt.group);
+        let first = specs.iter().find(|spec| catalog.spec(**spec).is_selected());
+        first.map(|spec| catalog.full_text(*spec)).unwrap_or_default()
+    }
+
+    fn catalog_of(&self, target: TargetId) -> Option<&Catalog> {
+        self.targets.get(target.0 as usize)?.catalog.as_deref()
+    }
+
+    fn target_mut(&mut self, target: TargetId) -> Option<&mut Target> {
+        self.targets.get_mut(target.0 as usize)
+    }
+
+    /// Shows that an attempt was lost.
+    fn attempt_lost(&mut self, attempt: AttemptId, cause: LossCause, given_up: bool) -> What {
+        self.cursors.remove(&attempt);
+        let summary = cause.summary();
+        tracing::warn!(run = %self.id, %attempt, cause = summary, given_up, "attempt lost");
+        What::AttemptLost { attempt, spec: self.first_spec(attempt), cause, given_up }
+    }
+}

@@ -1,0 +1,101 @@
+//! What the scheduler wants, done.
+
+use multibeam_model::command::Decision;
+use multibeam_model::event::What;
+use multibeam_model::link::CoordinatorMessage;
+use multibeam_model::outcome::Verdict;
+use multibeam_model::{Cause, TargetId, WorkerId};
+use multibeam_sched::{Order, Output};
+
+use super::ActiveRun;
+use crate::clock::wall;
+use crate::committer::Effect;
+
+impl ActiveRun {
+    /// Passes one output on. What must keep its order goes through the committer.
+    pub(super) fn perform(&mut self, output: Output) {
+        match output {
+            Output::Commit { decisions, then } => {
+                for decision in &decisions {
+                    let clusters = &self.spec.clusters;
+                    self.spans.decided(decision, |cluster| {
+                        clusters
+                            .get(cluster.0 as usize)
+                            .map(|it| it.name.clone())
+                            .unwrap_or_default()
+                    });
+                }
+                let sends = then.into_iter().map(|order| self.message(order)).collect();
+                self.effect(Effect { decisions, sends, ..Effect::default() });
+            }
+            Output::Send(order) => {
+                let send = self.message(order);
+                self.effect(Effect { sends: vec![send], ..Effect::default() });
+            }
+            Output::SendFact { worker, session, fact } => {
+                let message = CoordinatorMessage::Fact { run: self.id.clone(), session, fact };
+                self.effect(Effect { sends: vec![(worker, message)], ..Effect::default() });
+            }
+            Output::CleanUp { worker, process } => {
+                let message = CoordinatorMessage::CleanUp { run: self.id.clone(), process };
+                self.effect(Effect { sends: vec![(worker, message)], ..Effect::default() });
+            }
+            Output::Event(what) => {
+                self.note(&what);
+                self.show(what);
+            }
+            Output::AttemptLost { attempt, cause, given_up } => {
+                let event = self.attempt_lost(attempt, cause, given_up);
+                self.show(event);
+            }
+            Output::TargetEnded { target, verdict, cause } => {
+                self.target_ended(target, verdict, cause);
+            }
+            Output::RunEnded { verdict } => {
+                let failed = self.targets.iter().any(|target| !target.failed_nodes.is_empty());
+                let verdict = if failed { verdict.max(Verdict::Failed) } else { verdict };
+                self.effect(Effect {
+                    decisions: vec![Decision::EndRun { at: wall() }],
+                    events: vec![What::RunEnded { verdict }],
+                    ..Effect::default()
+                });
+            }
+        }
+    }
+
+    fn message(&self, order: Order) -> (WorkerId, CoordinatorMessage) {
+        let Order { worker, process, order } = order;
+        (worker, CoordinatorMessage::Process { run: self.id.clone(), process, order })
+    }
+
+    /// Keeps what later events need.
+    fn note(&mut self, what: &What) {
+        match what {
+            What::SessionOpened { session, target, cluster, .. } => {
+                self.sessions.insert(*session, (*target, *cluster));
+            }
+            // The suite nodes of a lost session do not count.
+            What::SessionClosed { session, lost: true } => {
+                for target in &mut self.targets {
+                    target.failed_nodes.remove(session);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn target_ended(&mut self, target: TargetId, verdict: Verdict, cause: Option<Cause>) {
+        let failed = self.target_mut(target).is_some_and(|target| !target.failed_nodes.is_empty());
+        let verdict = if failed { verdict.max(Verdict::Failed) } else { verdict };
+        self.effect(Effect {
+            decisions: vec![Decision::EndTarget {
+                target,
+                verdict,
+                cause: cause.clone(),
+                at: wall(),
+            }],
+            events: vec![What::TargetEnded { target, verdict, cause }],
+            ..Effect::default()
+        });
+    }
+}

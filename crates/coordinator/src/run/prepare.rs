@@ -1,0 +1,283 @@
+//! Getting targets ready: every worker discovers the suite for itself, and all must agree.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use multibeam_ginkgo::admission::Admission;
+use multibeam_ginkgo::catalog::Catalog;
+use multibeam_model::command::Decision;
+use multibeam_model::event::What;
+use multibeam_model::link::{ClusterIdentity, CoordinatorMessage, Prepare, PrepareError, Prepared};
+use multibeam_model::outcome::Verdict;
+use multibeam_model::plan::TargetPlan;
+use multibeam_model::{Cause, ClusterId, Moment, TargetId, WorkerId};
+use multibeam_sched::Input;
+
+use super::ActiveRun;
+use crate::clock::wall;
+use crate::committer::Effect;
+use crate::durations::Durations;
+use crate::plan::target_plan;
+
+/// The largest catalog taken, in bytes before compression: about 500,000 specs.
+const LARGEST_CATALOG: usize = 1 << 30;
+
+impl ActiveRun {
+    /// Asks a worker to discover the targets that its cluster serves.
+    pub(super) fn ask_to_prepare(&mut self, worker: &WorkerId, cluster: ClusterId) {
+        for (place, target) in (0u32..).zip(&self.spec.targets) {
+            if !target.clusters.contains(&cluster.0) {
+                continue;
+            }
+            let prepare = Prepare {
+                run: self.id.clone(),
+                target: TargetId(place),
+                target_name: target.name.clone(),
+                suite: target.suite.clone(),
+                seed: self.seed,
+                certified: self.spec.certified,
+                limits: self.spec.limits.clone(),
+                holder: self.holder.clone(),
+            };
+            self.sends.push((worker.clone(), CoordinatorMessage::Prepare(Box::new(prepare))));
+        }
+    }
+
+    /// A worker is done with a target.
+    pub(crate) fn prepared(
+        &mut self,
+        worker: &WorkerId,
+        target: TargetId,
+        result: Result<Prepared, PrepareError>,
+        now: Moment,
+    ) {
+        let Some(cluster) = self.workers.get(worker).copied() else { return };
+        let prepared = match result {
+            Ok(prepared) => prepared,
+            Err(PrepareError { message, .. }) => {
+                return self.refuse_cluster(target, cluster, message, now);
+            }
+        };
+        // Which of two clusters is the wrong one nobody here can know.
+        if let Err(reason) = self.identify(target, cluster, prepared.cluster.as_ref()) {
+            return self.refuse_target(target, reason, now);
+        }
+        let run = self.id.clone();
+        let Some(state) = self.target_mut(target).filter(|target| !target.refused) else { return };
+        let mine = (prepared.suite_digest, prepared.catalog_digest);
+        if state.admitted.as_ref().is_some_and(|admitted| *admitted != mine.1) {
+            let reason = format!(
+                "the suite is not the one that this run began with: on worker {worker} its SHA-256 is {} (hint: put the old binary and its arguments back, or start a new run)",
+                short(&mine.0)
+            );
+            return self.refuse_target(target, reason, now);
+        }
+        state.ready.insert(worker.clone());
+        match &state.first {
+            None => {
+                state.first = Some((worker.clone(), mine.0, mine.1));
+                let ask = CoordinatorMessage::SendCatalog { run, target };
+                self.sends.push((worker.clone(), ask));
+            }
+            Some((_, suite, catalog)) if (suite, catalog) == (&mine.0, &mine.1) => {}
+            Some((first, suite, _)) => {
+                let what = match *suite == mine.0 {
+                    true => {
+                        "list their specs differently (hint: do arguments or environment differ?)"
+                            .to_owned()
+                    }
+                    false => format!(
+                        "have different suites: SHA-256 {} and {} (hint: give all workers of a target the same binary)",
+                        short(suite),
+                        short(&mine.0)
+                    ),
+                };
+                let reason = format!("workers {first} and {worker} {what}");
+                return self.refuse_target(target, reason, now);
+            }
+        }
+        self.schedule(Input::WorkerPrepared { worker: worker.clone(), target }, now);
+    }
+
+    /// Compares a cluster with the others of the run and of its target.
+    fn identify(
+        &mut self,
+        target: TargetId,
+        cluster: ClusterId,
+        identity: Option<&ClusterIdentity>,
+    ) -> Result<(), String> {
+        let Some(identity) = identity else { return Ok(()) };
+        let first = *self.identities.entry(identity.uid.clone()).or_insert(cluster);
+        if first != cluster {
+            return Err(format!(
+                "clusters {} and {} are the same (its kube-system namespace has the UID {}) (hint: name it once)",
+                self.cluster_name(first),
+                self.cluster_name(cluster),
+                identity.uid
+            ));
+        }
+        let name = self.cluster_name(cluster).to_owned();
+        let Some(state) = self.target_mut(target) else { return Ok(()) };
+        let (first, version) =
+            state.git_version.get_or_insert_with(|| (name.clone(), identity.git_version.clone()));
+        if *version == identity.git_version {
+            return Ok(());
+        }
+        Err(format!(
+            "cluster {name} runs {}, but cluster {first} runs {version} (hint: all clusters of a target must have one version)",
+            identity.git_version
+        ))
+    }
+
+    /// A worker sent the catalog.
+    pub(crate) fn catalog(&mut self, target: TargetId, digest: &str, bytes: Vec<u8>, now: Moment) {
+        let wanted = self.target_mut(target).and_then(|target| target.first.clone());
+        if wanted.is_none_or(|(_, _, wanted)| wanted != digest) || self.catalog_of(target).is_some()
+        {
+            return;
+        }
+        let read = zstd::bulk::decompress(&bytes, LARGEST_CATALOG)
+            .map_err(|error| error.to_string())
+            .and_then(|plain| {
+                Admission::decode(&Bytes::from(plain)).map_err(|error| error.to_string())
+            });
+        let catalog = match read {
+            Ok(admission) => admission.catalog,
+            Err(error) => {
+                let reason = format!("the suite's catalog cannot be read: {error}");
+                return self.refuse_target(target, reason, now);
+            }
+        };
+        if let Err(reason) = self.supports(target, &catalog) {
+            return self.refuse_target(target, reason, now);
+        }
+        let timeouts = &self.spec.limits.spec_timeouts;
+        let plan = target_plan(target, &catalog, Durations::built_in(), timeouts);
+        let decision = Decision::AdmitCatalog {
+            target,
+            digest: digest.to_owned(),
+            catalog: bytes,
+            at: wall(),
+        };
+        let prepared = self.prepared_event(target, &catalog, &plan);
+        self.effect(Effect { decisions: vec![decision], ..Effect::default() });
+        self.show(prepared);
+        if let Some(state) = self.target_mut(target) {
+            state.catalog = Some(Arc::new(catalog));
+        }
+        self.schedule(Input::TargetPrepared(plan), now);
+    }
+
+    /// A worker that was to send catalogs is gone: another one that has them does.
+    pub(super) fn ask_another_for_catalogs(&mut self, gone: &WorkerId) {
+        for (place, target) in (0u32..).zip(&mut self.targets) {
+            target.ready.remove(gone);
+            let Some((first, ..)) = target.first.as_mut().filter(|_| target.catalog.is_none())
+            else {
+                continue;
+            };
+            if first != gone {
+                continue;
+            }
+            match target.ready.first() {
+                Some(next) => {
+                    *first = next.clone();
+                    let (run, target) = (self.id.clone(), TargetId(place));
+                    let ask = CoordinatorMessage::SendCatalog { run, target };
+                    self.sends.push((next.clone(), ask));
+                }
+                // The next one that is prepared is the first again.
+                None => target.first = None,
+            }
+        }
+    }
+
+    /// Whether the suite was made for the clusters' version: the minors must be equal to certify.
+    fn supports(&mut self, target: TargetId, catalog: &Catalog) -> Result<(), String> {
+        let Some(suite) = catalog.suite_version.as_deref() else { return Ok(()) };
+        let cluster = self.target_mut(target).and_then(|target| target.git_version.clone());
+        let cluster = cluster.map(|(_, version)| version);
+        let Some(cluster) = cluster.filter(|cluster| minor(cluster) != minor(suite)) else {
+            return Ok(());
+        };
+        let text = format!("the suite is of {suite}, but the clusters run {cluster}");
+        if self.spec.certified {
+            return Err(format!("{text} (hint: a certified run needs the same minor version)"));
+        }
+        self.show(What::Warning { message: text });
+        Ok(())
+    }
+
+    fn prepared_event(&self, target: TargetId, catalog: &Catalog, plan: &TargetPlan) -> What {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let selected = || catalog.specs.iter().filter(|spec| spec.is_selected());
+        let recovered = self.recovered.as_ref().and_then(|r| r.targets.get(&target));
+        let done = plan.groups.iter().filter(|group| {
+            recovered
+                .and_then(|recovered| recovered.groups.get(&group.id))
+                .is_some_and(|group| group.sealed.is_some() || group.given_up.is_some())
+        });
+        let done = done.flat_map(|group| super::tell::specs_of(catalog, group.id));
+        What::TargetPrepared {
+            target,
+            selected: count(selected().count()),
+            total: count(catalog.specs.len()),
+            serial: count(selected().filter(|spec| spec.is_serial()).count()),
+            done: count(done.filter(|spec| catalog.spec(**spec).is_selected()).count()),
+            expected: self.expect(target, plan),
+        }
+    }
+
+    /// How long the target takes when every cluster is busy to the end: a lower bound, which the
+    /// measured pace corrects soon.
+    fn expect(&self, target: TargetId, plan: &TargetPlan) -> Duration {
+        let of = |serial: bool| plan.groups.iter().filter(move |group| group.serial == serial);
+        let parallel: Duration = of(false).map(|group| group.expected).sum();
+        let serial: Duration = of(true).map(|group| group.expected).sum();
+        let clusters = &self.spec.targets[target.0 as usize].clusters;
+        let slots = clusters.iter().map(|cluster| {
+            let cluster = &self.spec.clusters[*cluster as usize];
+            cluster.workers * cluster.processes
+        });
+        let slots: u32 = slots.sum();
+        let longest = plan.groups.iter().map(|group| group.expected).max().unwrap_or_default();
+        let share = u32::try_from(clusters.len()).unwrap_or(1).max(1);
+        (parallel / slots.max(1) + serial / share).max(longest)
+    }
+
+    fn refuse_cluster(
+        &mut self,
+        target: TargetId,
+        cluster: ClusterId,
+        reason: String,
+        now: Moment,
+    ) {
+        let name = self.cluster_name(cluster).to_owned();
+        let target_name = self.spec.targets[target.0 as usize].name.clone();
+        self.show(What::Warning {
+            message: format!("cluster {name} cannot serve target {target_name}: {reason}"),
+        });
+        self.schedule(Input::ClusterRefused { target, cluster, reason }, now);
+    }
+
+    fn refuse_target(&mut self, target: TargetId, reason: String, now: Moment) {
+        if let Some(state) = self.target_mut(target) {
+            state.refused = true;
+        }
+        let cause = Cause::Refused(reason);
+        let verdict = Verdict::Environment;
+        self.schedule(Input::TargetRefused { target, cause, verdict }, now);
+    }
+}
+
+/// `v1.36.2` gives `1.36`.
+fn minor(version: &str) -> String {
+    let parts = version.trim_start_matches('v').split('.').take(2);
+    let digits = parts.map(|part| part.trim_end_matches(|c: char| !c.is_ascii_digit()));
+    digits.collect::<Vec<_>>().join(".")
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}

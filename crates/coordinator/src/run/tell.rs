@@ -1,0 +1,95 @@
+//! From a worker's news to events with names in them.
+
+use std::time::Duration;
+
+use multibeam_ginkgo::catalog::{Catalog, SpecIndex};
+use multibeam_model::event::What;
+use multibeam_model::link::ProcessNews;
+use multibeam_model::{AttemptId, ClusterId, GroupId, ProcessId};
+
+use super::ActiveRun;
+use crate::durations::Durations;
+
+/// The specs of a group; serial groups count on after the parallel ones.
+pub(super) fn specs_of(catalog: &Catalog, group: GroupId) -> &[SpecIndex] {
+    let place = group.0 as usize;
+    let parallel = catalog.groups.len();
+    let specs = match place.checked_sub(parallel) {
+        None => catalog.groups.get(place),
+        Some(place) => catalog.serial_groups.get(place),
+    };
+    specs.map_or(&[], Vec::as_slice)
+}
+
+impl ActiveRun {
+    /// Shows what a piece of news says about specs and suite nodes.
+    pub(super) fn tell(&mut self, process: ProcessId, news: &ProcessNews) {
+        let Some((target, cluster)) = self.sessions.get(&process.session).copied() else { return };
+        match news {
+            ProcessNews::Started { attempt } => self.spec_started(process, cluster, *attempt, 0),
+            ProcessNews::SpecDone { attempt, spec, state, run_time_us, message } => {
+                if state.is_failure() {
+                    self.failed.insert(*attempt);
+                }
+                let Some(catalog) = self.catalog_of(target) else { return };
+                let spec = SpecIndex(spec.0);
+                let text = catalog.full_text(spec);
+                let done = What::SpecDone {
+                    attempt: *attempt,
+                    process,
+                    cluster,
+                    expected: Durations::built_in().expect(&text),
+                    spec: text,
+                    state: *state,
+                    run_time: Duration::from_micros(*run_time_us),
+                    message: message.clone(),
+                    selected: catalog.spec(spec).is_selected(),
+                };
+                self.show(done);
+                let next = self.cursors.get(attempt).map_or(1, |at| at + 1);
+                self.spec_started(process, cluster, *attempt, next);
+            }
+            ProcessNews::SuiteNodeDone { node, state, message } => {
+                if state.is_failure()
+                    && let Some(target) = self.target_mut(target)
+                {
+                    target.failed_nodes.insert(process.session);
+                }
+                self.show(What::SuiteNodeDone {
+                    session: process.session,
+                    node: node.clone(),
+                    state: *state,
+                    message: message.clone(),
+                });
+            }
+            ProcessNews::Sealed { attempt, .. } => {
+                self.cursors.remove(attempt);
+                self.show(What::AttemptSealed { attempt: *attempt });
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows that the next selected spec of an attempt runs, from the given place in its group on.
+    fn spec_started(
+        &mut self,
+        process: ProcessId,
+        cluster: ClusterId,
+        attempt: AttemptId,
+        from: usize,
+    ) {
+        let Some(catalog) = self.catalog_of(attempt.target) else { return };
+        let specs = specs_of(catalog, attempt.group).iter().enumerate().skip(from);
+        let next = specs.into_iter().find(|(_, spec)| catalog.spec(**spec).is_selected());
+        let next = next.map(|(at, spec)| (at, catalog.full_text(*spec)));
+        match next {
+            Some((at, spec)) => {
+                self.cursors.insert(attempt, at);
+                self.show(What::SpecStarted { attempt, process, cluster, spec });
+            }
+            None => {
+                self.cursors.remove(&attempt);
+            }
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The coordinator's gRPC service: turns calls into messages to the hub.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use multibeam_model::command::{Change, Command, Decision, Refusal, Reply};
+use multibeam_model::link::WorkerMessage;
+use multibeam_model::record::{RunRecord, TargetRecord};
+use multibeam_model::{LossCause, RunId, TargetId};
+use multibeam_proto::coordinator::v1 as wire;
+use multibeam_proto::coordinator::v1::coordinator_server::Coordinator;
+use multibeam_proto::coordinator::v1::watch_response::Update;
+use multibeam_rt::access::Peer;
+use multibeam_sched::Recovered;
+use tokio::sync::{broadcast, mpsc};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::clock::wall;
+use crate::hub::{Hub, ToHub, Watched, read_spec};
+use crate::run::Begin;
+use crate::workers::STREAM_QUEUE;
+
+/// The service of one coordinator.
+#[derive(Clone, Debug)]
+pub struct CoordinatorService {
+    hub: Hub,
+    streams: Arc<AtomicU64>,
+    /// Names this host in the clusters' lock objects.
+    host: String,
+}
+
+type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl CoordinatorService {
+    /// The service in front of a hub.
+    #[must_use]
+    pub fn new(hub: Hub, host: String) -> Self {
+        Self { hub, streams: Arc::default(), host }
+    }
+
+    async fn create(&self, run: String, spec_json: Vec<u8>) -> Result<RunId, Status> {
+        let spec = read_spec(&spec_json)?;
+        let run = RunId(if run.is_empty() { new_run_id() } else { run });
+        let seed = spec.seed.unwrap_or_else(random_seed);
+        let create = Command::CreateRun { run: run.clone(), spec: spec_json, seed, at: wall() };
+        expect(self.hub.ledger.propose(&[create]).await?)?;
+        self.begin(Begin {
+            run: run.clone(),
+            spec,
+            seed,
+            recovered: None,
+            catalogs: BTreeMap::new(),
+            holder: self.host.clone(),
+        })
+        .await?;
+        Ok(run)
+    }
+
+    /// Takes a run up that an earlier coordinator has left.
+    async fn resume(&self, run: RunId, force: bool) -> Result<RunId, Status> {
+        let here = self.hub.ask(|reply| ToHub::Watch { run: run.clone(), reply }).await?;
+        if here.is_some_and(|watched| watched.status.verdict.is_none()) {
+            return Err(Status::already_exists(format!(
+                "run {run} is under way (hint: `multibeam attach {run}` follows it)"
+            )));
+        }
+        let record = self.hub.record(&run).await?;
+        resumable(&record, force)?;
+        let decide = |decision| Command::Run {
+            run: run.clone(),
+            change: Change::Decide { epoch: self.hub.epoch, decision },
+        };
+        let lost = record.live().map(|(attempt, live)| {
+            let worker = live.worker.0.clone();
+            decide(Decision::Lose { attempt, cause: LossCause::WorkerLost { worker } })
+        });
+        let open = record.sessions.iter().filter(|(_, session)| session.closed.is_none());
+        let closed = open
+            .map(|(session, _)| decide(Decision::CloseSession { session: *session, lost: true }));
+        let again = decide(Decision::Resume { at: wall() });
+        let commands: Vec<Command> = lost.chain(closed).chain([again]).collect();
+        expect(self.hub.ledger.propose(&commands).await?)?;
+        let record = self.hub.record(&run).await?;
+        let spec = read_spec(&record.spec)?;
+        self.begin(Begin {
+            run: run.clone(),
+            spec,
+            seed: record.seed,
+            recovered: Some(Recovered::from_record(&record)),
+            catalogs: catalogs_of(&record),
+            holder: self.host.clone(),
+        })
+        .await?;
+        Ok(run)
+    }
+
+    async fn begin(&self, begin: Begin) -> Result<(), Status> {
+        self.hub.ask(|reply| ToHub::Begin(Box::new(begin), reply)).await?
+    }
+
+    async fn watched(&self, run: &RunId) -> Result<Watched, Status> {
+        let watched = self.hub.ask(|reply| ToHub::Watch { run: run.clone(), reply }).await?;
+        watched.ok_or_else(|| {
+            Status::not_found(format!(
+                "run {run} is not under way here (hint: see `multibeam runs`)"
+            ))
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl Coordinator for CoordinatorService {
+    type WorkStream = ReceiverStream<Result<wire::CoordinatorMessage, Status>>;
+    type WatchStream = BoxStream<wire::WatchResponse>;
+
+    async fn work(
+        &self,
+        request: Request<Streaming<wire::WorkerMessage>>,
+    ) -> Result<Response<Self::WorkStream>, Status> {
+        let peer = request.extensions().get::<Peer>().cloned();
+        let mut messages = request.into_inner();
+        let first = messages.message().await?;
+        let first = first.ok_or_else(|| Status::invalid_argument("expected a hello"))?;
+        let WorkerMessage::Hello(hello) = parse(first)?.2 else {
+            return Err(Status::invalid_argument("expected a hello as the first message"));
+        };
+        if !peer.is_some_and(|peer| peer.may_serve(&hello.cluster)) {
+            return Err(Status::permission_denied(format!(
+                "this certificate may not act for cluster {} (hint: `multibeam pki issue worker --name {}` makes one that may)",
+                hello.cluster, hello.cluster
+            )));
+        }
+        let (sender, stream) = mpsc::channel(STREAM_QUEUE);
+        let number = self.streams.fetch_add(1, Ordering::Relaxed);
+        let worker = hello.worker.clone();
+        let inbox = self.hub.inbox.clone();
+        let connected = ToHub::Connected { hello, stream: number, sender };
+        inbox.send(connected).await.map_err(|_| Status::unavailable("shutting down"))?;
+        // Ends with the stream; the hub hears of it.
+        self.hub.spawner.spawn("stream of a worker", async move {
+            while let Ok(Some(frame)) = messages.message().await {
+                let Ok((number, acknowledged, message)) = parse(frame) else { break };
+                let said = ToHub::Said { worker: worker.clone(), number, acknowledged, message };
+                if inbox.send(said).await.is_err() {
+                    return;
+                }
+            }
+            let _ = inbox.send(ToHub::Disconnected { worker, stream: number }).await;
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn upload_catalog(
+        &self,
+        request: Request<Streaming<wire::UploadCatalogRequest>>,
+    ) -> Result<Response<wire::UploadCatalogResponse>, Status> {
+        /// As much as one command of the ledger may carry.
+        const LARGEST: usize = multibeam_proto::MAX_MESSAGE_BYTES / 2;
+        let mut chunks = request.into_inner();
+        let mut whole: Option<(RunId, TargetId, String, Vec<u8>)> = None;
+        while let Some(chunk) = chunks.message().await? {
+            let (.., bytes) = whole.get_or_insert_with(|| {
+                (RunId(chunk.run.clone()), TargetId(chunk.target), chunk.digest.clone(), Vec::new())
+            });
+            if bytes.len() + chunk.data.len() > LARGEST {
+                return Err(Status::resource_exhausted("the catalog is too large"));
+            }
+            bytes.extend_from_slice(&chunk.data);
+        }
+        let (run, target, digest, bytes) =
+            whole.ok_or_else(|| Status::invalid_argument("expected a catalog"))?;
+        let catalog = ToHub::Catalog { run, target, digest, bytes };
+        let sent = self.hub.inbox.send(catalog).await;
+        sent.map_err(|_| Status::unavailable("shutting down"))?;
+        Ok(Response::new(wire::UploadCatalogResponse {}))
+    }
+
+    async fn submit(
+        &self,
+        request: Request<wire::SubmitRequest>,
+    ) -> Result<Response<wire::SubmitResponse>, Status> {
+        let wire::SubmitRequest { spec_json, resume_run, force, run } = request.into_inner();
+        let run = match resume_run {
+            Some(run) => self.resume(RunId(run), force).await?,
+            None => self.create(run, spec_json.into()).await?,
+        };
+        Ok(Response::new(wire::SubmitResponse { run: run.0 }))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<wire::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let run = RunId(request.into_inner().run);
+        let watched = self.watched(&run).await?;
+        let (sender, stream) = mpsc::channel(64);
+        let this = self.clone();
+        // Ends with the run or with the watcher.
+        self.hub.spawner.spawn("watcher", async move {
+            if let Err(status) = this.stream(run, watched, &sender).await {
+                // The watcher may be gone.
+                let _ = sender.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    async fn cancel(
+        &self,
+        request: Request<wire::CancelRequest>,
+    ) -> Result<Response<wire::CancelResponse>, Status> {
+        let wire::CancelRequest { run, force, by } = request.into_inner();
+        let run = RunId(run);
+        let cancel =
+            Command::Run { run: run.clone(), change: Change::Cancel { by, force, at: wall() } };
+        expect(self.hub.ledger.propose(&[cancel]).await?)?;
+        let told = self.hub.inbox.send(ToHub::Cancel { run, force }).await;
+        told.map_err(|_| Status::unavailable("shutting down"))?;
+        Ok(Response::new(wire::CancelResponse {}))
+    }
+
+    async fn list_runs(
+        &self,
+        _request: Request<wire::ListRunsRequest>,
+    ) -> Result<Response<wire::ListRunsResponse>, Status> {
+        let runs = self.hub.ledger.runs().await?;
+        Ok(Response::new(wire::ListRunsResponse { runs }))
+    }
+
+    async fn status(
+        &self,
+        request: Request<wire::StatusRequest>,
+    ) -> Result<Response<wire::StatusResponse>, Status> {
+        let watched = self.watched(&RunId(request.into_inner().run)).await?;
+        let status_json = json(&watched.status)?;
+        Ok(Response::new(wire::StatusResponse { status_json }))
+    }
+}
+
+impl CoordinatorService {
+    /// Feeds a watcher until the run has ended.
+    async fn stream(
+        &self,
+        run: RunId,
+        watched: Watched,
+        to: &mpsc::Sender<Result<wire::WatchResponse, Status>>,
+    ) -> Result<(), Status> {
+        let gone = |_: mpsc::error::SendError<_>| Status::cancelled("the watcher is gone");
+        let Watched { status, mut events } = watched;
+        let mut over = status.verdict.is_some();
+        let snapshot = Update::SnapshotJson(json(&status)?);
+        to.send(Ok(wire::WatchResponse { update: Some(snapshot) })).await.map_err(gone)?;
+        while !over {
+            let update = match events.recv().await {
+                Ok(event) => {
+                    over = matches!(event.what, multibeam_model::event::What::RunEnded { .. });
+                    Update::EventJson(json(&event)?)
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    let again = self.watched(&run).await?;
+                    over = again.status.verdict.is_some();
+                    events = again.events;
+                    Update::SnapshotJson(json(&again.status)?)
+                }
+                Err(broadcast::error::RecvError::Closed) => {
+                    return Err(Status::aborted(format!(
+                        "run {run} is no longer under way here: the ledger failed, or another coordinator is in office (hint: `multibeam run --resume {run}` goes on with it)"
+                    )));
+                }
+            };
+            to.send(Ok(wire::WatchResponse { update: Some(update) })).await.map_err(gone)?;
+        }
+        Ok(())
+    }
+}
+
+fn parse(frame: wire::WorkerMessage) -> Result<(u64, u64, WorkerMessage), Status> {
+    let (number, acknowledged) = (frame.number, frame.acknowledged);
+    let message = WorkerMessage::try_from(frame)
+        .map_err(|error| Status::invalid_argument(error.to_string()))?;
+    Ok((number, acknowledged, message))
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<bytes::Bytes, Status> {
+    let json = serde_json::to_vec(value).map_err(|error| Status::internal(error.to_string()))?;
+    Ok(json.into())
+}
+
+/// Every refusal is an error of the call.
+fn expect(replies: Vec<Reply>) -> Result<(), Status> {
+    for reply in replies {
+        if let Reply::Refused(why) = reply {
+            return Err(match why {
+                Refusal::NoSuchRun => Status::not_found(why.to_string()),
+                Refusal::RunExists => Status::already_exists(why.to_string()),
+                _ => Status::failed_precondition(why.to_string()),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The digests of the catalogs that the ledger has.
+fn catalogs_of(record: &RunRecord) -> BTreeMap<TargetId, String> {
+    let admitted = record.targets.iter();
+    let digest = |target: &TargetRecord| Some(target.catalog.as_ref()?.digest.clone());
+    admitted.filter_map(|(id, target)| Some((*id, digest(target)?))).collect()
+}
+
+fn resumable(record: &RunRecord, force: bool) -> Result<(), Status> {
+    let refuse = |text: String| Err(Status::failed_precondition(text));
+    if record.cancelled.is_some() && !force {
+        return refuse(format!(
+            "run {} was cancelled (hint: --force takes it up all the same)",
+            record.run
+        ));
+    }
+    let spec = read_spec(&record.spec)?;
+    let complete = |end: &multibeam_model::record::TargetEnd| {
+        end.verdict <= multibeam_model::outcome::Verdict::Failed
+    };
+    let ended = record.targets.values().filter_map(|target| target.end.as_ref());
+    if record.ended.is_some() && ended.filter(|end| complete(end)).count() == spec.targets.len() {
+        return refuse(format!("run {} is complete; there is nothing to take up", record.run));
+    }
+    Ok(())
+}
+
+/// A new run's id: `YYYYMMDD-HHMMSS-xxxx` in UTC, so that names sort by start.
+#[must_use]
+pub fn new_run_id() -> String {
+    let now = jiff::Timestamp::from_nanosecond(i128::from(wall().0)).unwrap_or_default();
+    format!("{}-{:04x}", now.strftime("%Y%m%d-%H%M%S"), random_seed() & 0xffff)
+}
+
+/// A seed as Ginkgo takes it: not negative, 31 bits.
+#[must_use]
+pub fn random_seed() -> i64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    // The keys of a new hasher come from the system's randomness.
+    let hash = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    i64::from((hash >> 33) as u32 & 0x7fff_ffff)
+}
