@@ -1,0 +1,409 @@
+//! What the user can type. Syntax only: nothing here looks at a file or a clock.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Run a Ginkgo suite as many beams and get one report per target.
+///
+/// Multibeam shards the specs of a suite binary (such as Kubernetes' e2e.test) over workers on
+/// several clusters, holds serial specs back for a phase of their own on each cluster, and merges
+/// one e2e.log and one junit_01.xml per target.
+#[derive(Debug, Parser)]
+#[command(name = "multibeam", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "\
+Exit status of run, attach, and status --watch:
+  0  every selected spec passed
+  1  specs failed
+  2  incomplete: cancelled, fail-fast, or specs lost for good
+  3  the input is wrong; nothing was started
+  4  incomplete because the environment gave out
+
+Start with:  multibeam init > run.yaml && multibeam list -f run.yaml && multibeam run -f run.yaml")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub color: ColorChoice,
+
+    /// What to log on standard error, such as `info` or `multibeam_worker=debug`.
+    #[arg(long, global = true, env = "MULTIBEAM_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented run file to standard output.
+    Init(InitArgs),
+    /// Show what a run file would run, without running it.
+    List(ListArgs),
+    /// Run a run file.
+    Run(Box<RunArgs>),
+    /// Show how a run stands.
+    Status(StatusArgs),
+    /// Print the log of a run's targets.
+    Logs(LogsArgs),
+    /// Write a run's results, also those of a run that has not ended.
+    Results(ResultsArgs),
+    /// Follow a run in the live view.
+    Attach(AttachArgs),
+    /// Cancel a run: running specs are interrupted and clean up; what arrives counts.
+    Cancel(CancelArgs),
+    /// List the runs.
+    Runs(RunsArgs),
+    /// Check a run file, or print the JSON schema of run files.
+    Check(CheckArgs),
+    /// Serve runs: the coordinator.
+    Coordinator(CoordinatorArgs),
+    /// Keep the ledger: the aggregator.
+    Aggregator(AggregatorArgs),
+    /// Offer suite processes for one cluster: a worker.
+    Worker(WorkerArgs),
+    /// Make certificates for coordinator, aggregator, and workers.
+    Pki(PkiArgs),
+}
+
+/// Where the run is: in a results directory, or at a standing coordinator.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// The directory that holds the results of runs.
+    #[arg(long, value_name = "DIR", default_value = "results", env = "MULTIBEAM_RESULTS")]
+    pub results: PathBuf,
+
+    /// A standing coordinator, such as `https://coordinator:7400`.
+    #[arg(long, value_name = "URL", env = "MULTIBEAM_ENDPOINT")]
+    pub endpoint: Option<String>,
+
+    /// The certificates to use there (made by `multibeam pki`).
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+/// Certificates.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TlsArgs {
+    /// The CA's certificate (PEM).
+    #[arg(long, value_name = "FILE", env = "MULTIBEAM_CA")]
+    pub ca: Option<PathBuf>,
+    /// This side's certificate (PEM).
+    #[arg(long, value_name = "FILE", env = "MULTIBEAM_CERT", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", env = "MULTIBEAM_KEY", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Speak without TLS. Only to and on loopback addresses.
+    #[arg(long, conflicts_with_all = ["ca", "cert", "key"])]
+    pub plaintext: bool,
+}
+
+/// `multibeam init`
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// Which example to write.
+    #[arg(long, value_enum, default_value_t = Example::Full)]
+    pub example: Example,
+}
+
+/// An example run file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Example {
+    /// Every key, explained, with its default.
+    Full,
+    /// One target, one cluster.
+    Minimal,
+    /// Versions × CNI × kube-proxy.
+    Matrix,
+}
+
+/// `multibeam check`
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// The run file.
+    #[arg(short, long, value_name = "FILE", required_unless_present = "schema")]
+    pub file: Option<PathBuf>,
+    /// Print mistakes as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print the JSON schema of run files instead.
+    #[arg(long, conflicts_with = "file")]
+    pub schema: bool,
+}
+
+/// `multibeam list`
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// The run file.
+    #[arg(short, long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only this target.
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print only the counts.
+    #[arg(long)]
+    pub counts: bool,
+    /// Use this seed (0 to 2147483647).
+    #[arg(long, value_parser = clap::value_parser!(i64).range(0..=2_147_483_647))]
+    pub seed: Option<i64>,
+}
+
+/// `multibeam run`
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// The run file.
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["resume", "rerun_failed"])]
+    pub file: Option<PathBuf>,
+
+    /// Go on with a run that did not end. Specs with a result are not run again.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "rerun_failed"])]
+    pub resume: Option<String>,
+
+    /// With --resume: also when the run was cancelled.
+    #[arg(long, requires = "resume")]
+    pub force: bool,
+
+    /// Run what failed in another run, as a new run that can not be certified.
+    #[arg(long, value_name = "RUN", conflicts_with = "file")]
+    pub rerun_failed: Option<String>,
+
+    /// Where to write results, and with --endpoint where to submit the run.
+    #[command(flatten)]
+    pub place: Place,
+
+    /// With --endpoint: submit and return at once.
+    #[arg(long, requires = "endpoint")]
+    pub detach: bool,
+
+    /// Print events as JSON, one per line.
+    #[arg(long, conflicts_with = "plain")]
+    pub json: bool,
+
+    /// Print lines instead of the live view.
+    #[arg(long)]
+    pub plain: bool,
+
+    /// Use this seed (0 to 2147483647) instead of a random one.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(0..=2_147_483_647))]
+    pub seed: Option<i64>,
+}
+
+/// `multibeam status`
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// The run; the newest one when absent.
+    pub run: Option<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Go on until the run ends.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `multibeam logs`
+#[derive(Args, Debug)]
+pub struct LogsArgs {
+    /// The run; the newest one when absent.
+    pub run: Option<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub place: Place,
+    /// Go on until the run ends.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only this target.
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// Only specs whose text contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub spec: Option<String>,
+}
+
+/// `multibeam results`
+#[derive(Args, Debug)]
+pub struct ResultsArgs {
+    /// The run; the newest one when absent.
+    pub run: Option<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print run.json.
+    #[arg(long)]
+    pub json: bool,
+    /// Write the result files to this directory instead of the run's own.
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+}
+
+/// `multibeam attach`
+#[derive(Args, Debug)]
+pub struct AttachArgs {
+    /// The run; the newest one when absent.
+    pub run: Option<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print events as JSON, one per line.
+    #[arg(long, conflicts_with = "plain")]
+    pub json: bool,
+    /// Print lines instead of the live view.
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// `multibeam cancel`
+#[derive(Args, Debug)]
+pub struct CancelArgs {
+    /// The run; the newest one when absent.
+    pub run: Option<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub place: Place,
+    /// Kill running specs instead of interrupting them.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `multibeam runs`
+#[derive(Args, Debug)]
+pub struct RunsArgs {
+    /// Where they are.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `multibeam coordinator`
+#[derive(Args, Debug)]
+pub struct CoordinatorArgs {
+    /// The address to serve on; with port 0 the system picks one, see --address-file.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7400")]
+    pub listen: std::net::SocketAddr,
+    /// Write the address here once it serves.
+    #[arg(long, value_name = "FILE")]
+    pub address_file: Option<PathBuf>,
+    /// The aggregator.
+    #[arg(long, value_name = "URL", default_value = "https://localhost:7401")]
+    pub aggregator: String,
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+/// `multibeam aggregator`
+#[derive(Args, Debug)]
+pub struct AggregatorArgs {
+    /// The address to serve on; with port 0 the system picks one, see --address-file.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401")]
+    pub listen: std::net::SocketAddr,
+    /// Write the address here once it serves.
+    #[arg(long, value_name = "FILE")]
+    pub address_file: Option<PathBuf>,
+    /// Where the ledger is kept.
+    #[arg(long, value_name = "DIR", default_value = "ledger")]
+    pub data: PathBuf,
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+/// `multibeam worker`
+#[derive(Args, Debug)]
+pub struct WorkerArgs {
+    /// The cluster it belongs to, by its name in run files.
+    #[arg(long, value_name = "NAME")]
+    pub cluster: String,
+    /// The cluster's kubeconfig. It never leaves this host. Absent for suites without a cluster.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context.
+    #[arg(long, value_name = "NAME", requires = "kubeconfig")]
+    pub context: Option<String>,
+    /// The suite binary on this host, instead of the run file's path.
+    #[arg(long, value_name = "FILE")]
+    pub suite: Option<PathBuf>,
+    /// How many suite processes to offer.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub processes: u32,
+    /// Where to keep output and caches.
+    #[arg(long, value_name = "DIR", default_value = "worker")]
+    pub data: PathBuf,
+    /// The coordinator.
+    #[arg(long, value_name = "URL", default_value = "https://localhost:7400")]
+    pub coordinator: String,
+    /// The aggregator.
+    #[arg(long, value_name = "URL", default_value = "https://localhost:7401")]
+    pub aggregator: String,
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+/// `multibeam pki`
+#[derive(Args, Debug)]
+pub struct PkiArgs {
+    /// What to make.
+    #[command(subcommand)]
+    pub command: PkiCommand,
+}
+
+/// What to make.
+#[derive(Debug, Subcommand)]
+pub enum PkiCommand {
+    /// A certificate authority.
+    Ca {
+        /// Where to write it.
+        #[arg(long, value_name = "DIR", default_value = "pki")]
+        dir: PathBuf,
+    },
+    /// A certificate for one role.
+    Issue {
+        /// The role.
+        #[arg(value_enum)]
+        role: RoleArg,
+        /// A worker's cluster, or a name for people.
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        name: String,
+        /// DNS names and IP addresses of the server (coordinator and aggregator).
+        #[arg(long, value_name = "HOST", default_values_t = ["localhost".to_owned(), "127.0.0.1".to_owned()])]
+        host: Vec<String>,
+        /// Where the CA is and the certificate goes.
+        #[arg(long, value_name = "DIR", default_value = "pki")]
+        dir: PathBuf,
+    },
+}
+
+/// Who a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleArg {
+    /// The coordinator.
+    Coordinator,
+    /// The aggregator.
+    Aggregator,
+    /// A worker of one cluster.
+    Worker,
+    /// A person or script that submits and follows runs.
+    User,
+}

@@ -1,0 +1,114 @@
+//! What each command of the program does.
+
+mod attach;
+mod cancel;
+pub mod check;
+pub mod init;
+pub mod list;
+mod logs;
+mod pki;
+mod results;
+mod run;
+mod runs;
+mod serve;
+mod status;
+
+use std::future::Future;
+
+use multibeam_rt::telemetry::{LogFormat, Telemetry};
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+
+/// Where traces go, as every program that speaks OTLP understands it; unset exports nothing.
+const OTLP_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+/// Does what the command line says.
+#[must_use]
+pub fn dispatch(cli: Cli) -> Exit {
+    let Cli { command, color, log } = cli;
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args, color),
+        Command::List(args) => list::run(&args, color),
+        Command::Pki(args) => pki::run(&args),
+        // What a run's parts have to say is in the view; the log is for looking closer.
+        Command::Run(args) => asynchronous(log, "error", "multibeam", run::run(*args, color)),
+        Command::Status(args) => asynchronous(log, "error", "multibeam", status::run(args, color)),
+        Command::Logs(args) => asynchronous(log, "error", "multibeam", logs::run(args)),
+        Command::Results(args) => {
+            asynchronous(log, "error", "multibeam", results::run(args, color))
+        }
+        Command::Attach(args) => asynchronous(log, "error", "multibeam", attach::run(args, color)),
+        Command::Cancel(args) => asynchronous(log, "error", "multibeam", cancel::run(args)),
+        Command::Runs(args) => asynchronous(log, "error", "multibeam", runs::run(args)),
+        Command::Coordinator(args) => {
+            asynchronous(log, "info", "multibeam-coordinator", serve::coordinator(args))
+        }
+        Command::Aggregator(args) => {
+            asynchronous(log, "info", "multibeam-aggregator", serve::aggregator(args))
+        }
+        Command::Worker(args) => asynchronous(log, "info", "multibeam-worker", serve::worker(args)),
+    }
+}
+
+/// Runs a command that needs a runtime.
+fn asynchronous(
+    log: Option<String>,
+    default_filter: &str,
+    service: &'static str,
+    command: impl Future<Output = Result<(), Exit>>,
+) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return Exit::ENVIRONMENT;
+        }
+    };
+    let exit = runtime.block_on(async {
+        let telemetry = Telemetry {
+            service,
+            filter: log.unwrap_or_else(|| default_filter.to_owned()),
+            format: LogFormat::Human,
+            otlp_endpoint: std::env::var(OTLP_VARIABLE).ok().filter(|url| !url.is_empty()),
+        };
+        let guard = match telemetry.init() {
+            Ok(guard) => guard,
+            Err(error) => {
+                eprintln!("error: {error}");
+                return Exit::INPUT;
+            }
+        };
+        let exit = command.await.err().unwrap_or(Exit::SUCCESS);
+        guard.flush();
+        exit
+    });
+    // A blocked thread (an exec plugin that hangs, say) must not hold the program.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    exit
+}
+
+/// Says what went wrong, and everything that led to it.
+pub(crate) fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    eprintln!("error: {text}");
+    exit
+}
+
+/// Says what a service answered.
+pub(crate) fn fail_status(status: &tonic::Status) -> Exit {
+    eprintln!("error: {}", status.message());
+    match status.code() {
+        tonic::Code::InvalidArgument
+        | tonic::Code::NotFound
+        | tonic::Code::FailedPrecondition
+        | tonic::Code::AlreadyExists => Exit::INPUT,
+        _ => Exit::ENVIRONMENT,
+    }
+}

@@ -1,0 +1,153 @@
+//! `multibeam run`: a run file becomes a run, here or at a standing coordinator.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use multibeam_model::outcome::Verdict;
+use multibeam_model::run::RunSpec;
+use multibeam_model::status::RunStatus;
+use multibeam_proto::coordinator::v1::SubmitRequest;
+
+use super::{fail, fail_status};
+use crate::args::{ColorChoice, RunArgs};
+use crate::embedded::{Embedded, Start};
+use crate::exit::Exit;
+use crate::files::{self, fetch_all};
+use crate::follow::{CtrlC, Look, follow};
+use crate::load::load;
+use crate::place::{RunDirectory, Served, find};
+use crate::stored::Stored;
+use crate::view::summary;
+use crate::{connect, preflight, rerun};
+
+/// Runs a run.
+pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
+    let look = Look { json: args.json, plain: args.plain, color };
+    if let Some(run) = &args.resume {
+        return match &args.place.endpoint {
+            Some(endpoint) => {
+                let channel = connect::channel(endpoint, &args.place.tls)?;
+                let mut served = Served::over(channel, run.clone());
+                submit(&mut served, Vec::new(), Some(run.clone()), args.force).await?;
+                follow_remote(served, &args.place.results, look).await
+            }
+            None => resume(&args, run, look).await,
+        };
+    }
+    let (mut spec, results) = match (&args.rerun_failed, &args.file) {
+        (Some(run), _) => (failures_of(&args, run).await?, args.place.results.clone()),
+        (None, Some(file)) => {
+            let loaded = load(file, color)?;
+            let results = results_directory(&args, &loaded.results);
+            (loaded.run, results)
+        }
+        (None, None) => unreachable!("clap asks for one of them"),
+    };
+    spec.seed = args.seed.or(spec.seed);
+    if let Some(endpoint) = &args.place.endpoint {
+        let channel = connect::channel(endpoint, &args.place.tls)?;
+        let mut served = Served::over(channel, String::new());
+        let json = serde_json::to_vec(&spec).map_err(|error| fail(Exit::INPUT, &error))?;
+        submit(&mut served, json, None, false).await?;
+        if args.detach {
+            println!("{}", served.run);
+            return Ok(());
+        }
+        return follow_remote(served, &results, look).await;
+    }
+    // Wrong input shows before anything is made on disk.
+    preflight::check(&mut spec).await?;
+    let directory = new_directory(&results)?;
+    here(Start::New(Box::new(spec)), directory, look).await
+}
+
+/// The command line wins over the run file, whose own default is the same as ours.
+fn results_directory(args: &RunArgs, of_file: &Path) -> PathBuf {
+    if args.place.results == Path::new("results") {
+        of_file.to_owned()
+    } else {
+        args.place.results.clone()
+    }
+}
+
+async fn resume(args: &RunArgs, run: &str, look: Look) -> Result<(), Exit> {
+    let directory = find(&args.place.results, Some(run))?;
+    here(Start::Resume { force: args.force }, directory, look).await
+}
+
+/// What failed in an earlier run, as a new run.
+async fn failures_of(args: &RunArgs, run: &str) -> Result<RunSpec, Exit> {
+    let directory = find(&args.place.results, Some(run))?;
+    let stored = Stored::open(&directory)?;
+    let summary = files::summary(&stored.results, run).await;
+    let spec = stored.spec();
+    stored.close().await;
+    let summary = summary.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    rerun::of_failures(spec?, &summary).ok_or_else(|| {
+        eprintln!("error: nothing failed in run {run}");
+        Exit::INPUT
+    })
+}
+
+/// Runs it in this process.
+async fn here(start: Start, directory: RunDirectory, look: Look) -> Result<(), Exit> {
+    let mut embedded = Embedded::start(start, &directory).await?;
+    let followed = embedded.follow(look).await;
+    let served = &embedded.served;
+    let written = fetch_all(&served.results, &served.run, directory.path()).await;
+    let ended = embedded.end().await;
+    let status = followed?;
+    written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    ended?;
+    show_end(&status, directory.path(), look);
+    exit(&status)
+}
+
+/// Follows a run elsewhere and writes its results here.
+async fn follow_remote(mut served: Served, results: &Path, look: Look) -> Result<(), Exit> {
+    let status = follow(&mut served, look, CtrlC::Cancels).await?;
+    let directory = results.join(&served.run);
+    let written = fetch_all(&served.results, &served.run, &directory).await;
+    written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    show_end(&status, &directory, look);
+    exit(&status)
+}
+
+async fn submit(
+    served: &mut Served,
+    spec_json: Vec<u8>,
+    resume_run: Option<String>,
+    force: bool,
+) -> Result<(), Exit> {
+    let request =
+        SubmitRequest { spec_json: spec_json.into(), resume_run, force, run: String::new() };
+    let submitted = served.coordinator.submit(request).await;
+    served.run = submitted.map_err(|status| fail_status(&status))?.into_inner().run;
+    Ok(())
+}
+
+/// The directory of a new run bears its id.
+fn new_directory(results: &Path) -> Result<RunDirectory, Exit> {
+    let failed = |error: std::io::Error| {
+        eprintln!("error: cannot make a directory in {}: {error}", results.display());
+        Exit::ENVIRONMENT
+    };
+    let directory = RunDirectory::new(results, &multibeam_coordinator::new_run_id());
+    let hidden = directory.ledger();
+    fs::create_dir_all(hidden.parent().unwrap_or(results)).map_err(failed)?;
+    Ok(directory)
+}
+
+fn show_end(status: &RunStatus, directory: &Path, look: Look) {
+    if !look.json {
+        print!("{}", summary(status, Some(&directory.display().to_string()), look.style()));
+    }
+}
+
+fn exit(status: &RunStatus) -> Result<(), Exit> {
+    match status.verdict {
+        Some(Verdict::Passed) => Ok(()),
+        Some(verdict) => Err(verdict.into()),
+        None => Err(Exit::INCOMPLETE),
+    }
+}

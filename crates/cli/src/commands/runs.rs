@@ -1,0 +1,94 @@
+//! `multibeam runs`
+
+use std::io::Write as _;
+
+use multibeam_aggregator::render::RunJson;
+use multibeam_model::outcome::Verdict;
+use multibeam_proto::aggregator::v1::RunState;
+use multibeam_proto::coordinator::v1::ListRunsRequest;
+use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::uds;
+use serde::Serialize;
+
+use super::fail_status;
+use crate::args::RunsArgs;
+use crate::connect;
+use crate::exit::Exit;
+use crate::place::{RunDirectory, runs_in};
+
+/// A run in the list.
+#[derive(Debug, Serialize)]
+struct Row {
+    run: String,
+    name: String,
+    state: &'static str,
+    verdict: Option<String>,
+}
+
+/// Lists the runs of a results directory or of a standing coordinator.
+pub(super) async fn run(args: RunsArgs) -> Result<(), Exit> {
+    let rows = match &args.place.endpoint {
+        Some(endpoint) => {
+            let channel = connect::channel(endpoint, &args.place.tls)?;
+            let runs = CoordinatorClient::new(channel).list_runs(ListRunsRequest {}).await;
+            let runs = runs.map_err(|status| fail_status(&status))?.into_inner().runs;
+            runs.into_iter().map(row).collect()
+        }
+        None => {
+            let mut rows = Vec::new();
+            for directory in runs_in(&args.place.results) {
+                rows.push(local(&directory).await);
+            }
+            rows
+        }
+    };
+    print(&rows, args.json).map_err(|error| Exit::of_output(&error))
+}
+
+fn row(run: multibeam_proto::aggregator::v1::RunRow) -> Row {
+    let state = match run.state() {
+        RunState::Queued => "queued",
+        RunState::Running => "running",
+        RunState::Cancelling => "cancelling",
+        RunState::Ended => "ended",
+        RunState::Unspecified => "unknown",
+    };
+    let verdict = run.verdict.and_then(|verdict| {
+        let wire = multibeam_proto::aggregator::v1::Verdict::try_from(verdict).ok()?;
+        Verdict::try_from(wire).ok()
+    });
+    Row { run: run.run, name: run.name, state, verdict: verdict.map(|verdict| verdict.to_string()) }
+}
+
+async fn local(directory: &RunDirectory) -> Row {
+    let summary = std::fs::read(directory.summary()).ok();
+    let summary: Option<RunJson> = summary.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let state = match &summary {
+        Some(summary) if summary.ended.is_some() => "ended",
+        _ if uds::connect(&directory.socket()).await.is_ok() => "running",
+        _ => "left",
+    };
+    Row {
+        run: directory.name(),
+        name: summary.as_ref().map(|summary| summary.name.clone()).unwrap_or_default(),
+        state,
+        verdict: summary.and_then(|summary| summary.verdict).map(|verdict| verdict.to_string()),
+    }
+}
+
+fn print(rows: &[Row], json: bool) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if json {
+        let text = serde_json::to_string_pretty(rows)?;
+        return writeln!(out, "{text}");
+    }
+    if rows.is_empty() {
+        return writeln!(out, "no runs");
+    }
+    let width = rows.iter().map(|row| row.run.len()).max().unwrap_or_default();
+    for row in rows {
+        let verdict = row.verdict.as_deref().unwrap_or("-");
+        writeln!(out, "{:width$}  {:9}  {:24}  {}", row.run, row.state, verdict, row.name)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! `multibeam coordinator`, `aggregator`, and `worker`: the services, each in a process of its own.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use multibeam_aggregator::services::{ledger_server, results_server};
+use multibeam_aggregator::{Aggregator, Store};
+use multibeam_coordinator::{CoordinatorService, Hub, ResultsProxy};
+use multibeam_model::WorkerId;
+use multibeam_proto::MAX_MESSAGE_BYTES;
+use multibeam_proto::aggregator::v1::results_server::ResultsServer;
+use multibeam_proto::coordinator::v1::coordinator_server::CoordinatorServer;
+use multibeam_rt::tasks::TaskGroup;
+use multibeam_rt::tls::Security;
+use multibeam_rt::trace::ExtractLayer;
+use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing};
+use multibeam_worker::suite::process::GuardProgram;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_stream::wrappers::TcpListenerStream;
+
+use super::fail;
+use crate::args::{AggregatorArgs, CoordinatorArgs, WorkerArgs};
+use crate::embedded::{cache_directory, host_name};
+use crate::exit::Exit;
+use crate::{connect, roles};
+
+/// How long connections may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Keeps the ledger.
+pub(super) async fn aggregator(args: AggregatorArgs) -> Result<(), Exit> {
+    let security = connect::security(&args.tls)?;
+    let (listener, address) = listen(args.listen, &security).await?;
+    let store = Store::open(&args.data).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let ledger = Aggregator::start(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let plaintext = matches!(security, Security::Plaintext);
+    let router = security
+        .server()
+        .map_err(|error| fail(Exit::INPUT, &error))?
+        .layer(roles::aggregator().accept_plaintext(plaintext))
+        .layer(ExtractLayer)
+        .add_service(ledger_server(ledger.clone()))
+        .add_service(results_server(ledger.clone()));
+    let tasks = TaskGroup::new();
+    let drain = tasks.spawner().drain();
+    tasks.spawner().spawn("aggregator", async move {
+        let served = router.serve_with_incoming_shutdown(listener, drain.requested()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the server has ended");
+        }
+    });
+    announce(address, args.address_file.as_deref())?;
+    tracing::info!(%address, data = %args.data.display(), "aggregator ready");
+    let stopped = tokio::select! {
+        () = asked_to_end() => Ok(()),
+        stopped = ledger.stopped() => stopped.map_err(|error| fail(Exit::ENVIRONMENT, &*error)),
+        panicked = tasks.panicked() => Err(fail(Exit::ENVIRONMENT, &panicked)),
+    };
+    let _ = tasks.shutdown(GRACE).await;
+    ledger.shutdown().await.map_err(|error| fail(Exit::ENVIRONMENT, &*error))?;
+    stopped
+}
+
+/// Serves runs.
+pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
+    let security = connect::security(&args.tls)?;
+    let (listener, address) = listen(args.listen, &security).await?;
+    let aggregator = connect::channel(&args.aggregator, &args.tls)?;
+    let tasks = TaskGroup::new();
+    let host = host_name();
+    let name = format!("{address} on {host}");
+    let spawner = tasks.spawner();
+    let hub = Hub::start(aggregator.clone(), &name, &spawner);
+    let hub = hub.await.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let service = CoordinatorServer::new(CoordinatorService::new(hub, host))
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let plaintext = matches!(security, Security::Plaintext);
+    let router = security
+        .server()
+        .map_err(|error| fail(Exit::INPUT, &error))?
+        .layer(roles::coordinator().accept_plaintext(plaintext))
+        .add_service(service)
+        .add_service(
+            ResultsServer::new(ResultsProxy::new(aggregator))
+                .max_encoding_message_size(MAX_MESSAGE_BYTES),
+        );
+    let drain = tasks.spawner().drain();
+    tasks.spawner().spawn("coordinator", async move {
+        let served = router.serve_with_incoming_shutdown(listener, drain.requested()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the server has ended");
+        }
+    });
+    announce(address, args.address_file.as_deref())?;
+    tracing::info!(%address, "coordinator ready");
+    let ended = tokio::select! {
+        () = asked_to_end() => Ok(()),
+        panicked = tasks.panicked() => Err(fail(Exit::ENVIRONMENT, &panicked)),
+    };
+    let _ = tasks.shutdown(GRACE).await;
+    ended
+}
+
+/// Makes sure that no other worker uses the directory for as long as the file is open: each would
+/// take the other's kubeconfig and processes for its own.
+fn own_directory(data: &Path) -> Result<File, Exit> {
+    let failed = |error: io::Error| {
+        eprintln!("error: cannot use {}: {error}", data.display());
+        Exit::ENVIRONMENT
+    };
+    std::fs::create_dir_all(data).map_err(failed)?;
+    let path = data.join("lock");
+    let file = File::options().create(true).append(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("error: another worker uses {}", data.display());
+            eprintln!("  (hint: give every worker a directory of its own with --data)");
+            Err(Exit::INPUT)
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Offers suite processes. A worker that was given up comes back as a new one.
+pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
+    let coordinator = connect::channel(&args.coordinator, &args.tls)?;
+    let aggregator = connect::channel(&args.aggregator, &args.tls)?;
+    let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let host = host_name();
+    let _own = own_directory(&args.data)?;
+    let end = asked_to_end();
+    tokio::pin!(end);
+    for start in 1u32.. {
+        let config = AgentConfig {
+            worker: WorkerId(format!("{}-{host}-{}-{start}", args.cluster, std::process::id())),
+            cluster: args.cluster.clone(),
+            kubeconfig: args.kubeconfig.clone(),
+            context: args.context.clone(),
+            slots: args.processes,
+            suite: args.suite.clone(),
+            data: std::path::absolute(&args.data).unwrap_or_else(|_| args.data.clone()),
+            cache: cache_directory(),
+            guard: guard.clone(),
+            host: host.clone(),
+            probing: Probing::from_environment(),
+            alive: None,
+        };
+        tracing::info!(worker = %config.worker, cluster = config.cluster, "worker ready");
+        let agent = Agent::new(config, coordinator.clone(), aggregator.clone());
+        match agent.run(&mut end).await {
+            Ok(()) => break,
+            Err(error @ AgentError::Refused(_)) => return Err(fail(Exit::INPUT, &error)),
+            Err(error @ AgentError::GivenUp(_)) => {
+                tracing::warn!(%error, "starting anew");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn listen(
+    address: SocketAddr,
+    security: &Security,
+) -> Result<(TcpListenerStream, SocketAddr), Exit> {
+    security.check_listen(address).map_err(|error| fail(Exit::INPUT, &error))?;
+    let failed = |error: io::Error| {
+        eprintln!("error: cannot listen on {address}: {error}");
+        Exit::ENVIRONMENT
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((TcpListenerStream::new(listener), bound))
+}
+
+/// Says where a service is to be found. Whoever waits for the file never sees half of it.
+fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), Exit> {
+    let Some(file) = file else { return Ok(()) };
+    let unfinished = file.with_extension("part");
+    let written = std::fs::write(&unfinished, format!("{address}\n"))
+        .and_then(|()| std::fs::rename(&unfinished, file));
+    written.map_err(|error| {
+        eprintln!("error: cannot write {}: {error}", file.display());
+        Exit::ENVIRONMENT
+    })
+}
+
+/// Ctrl-C or the polite kill.
+async fn asked_to_end() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

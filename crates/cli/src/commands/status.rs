@@ -1,0 +1,84 @@
+//! `multibeam status`
+
+use std::io::{IsTerminal as _, Write as _};
+
+use multibeam_model::status::RunStatus;
+use multibeam_proto::coordinator::v1::StatusRequest;
+
+use super::{fail, fail_status};
+use crate::args::{ColorChoice, StatusArgs};
+use crate::exit::Exit;
+use crate::files::summary;
+use crate::follow::{CtrlC, Look, follow};
+use crate::place::{Found, look};
+use crate::stored::{Stored, status_of};
+use crate::view::{Style, now, status_text};
+
+/// Shows how a run stands.
+pub(super) async fn run(args: StatusArgs, color: ColorChoice) -> Result<(), Exit> {
+    match look(&args.place, args.run.as_deref()).await? {
+        Found::Served(mut served) if args.watch => {
+            let look = Look { json: args.json, plain: false, color };
+            let status = follow(&mut served, look, CtrlC::Leaves).await?;
+            status.verdict.map_or(Ok(()), |verdict| match Exit::from(verdict) {
+                Exit::SUCCESS => Ok(()),
+                exit => Err(exit),
+            })
+        }
+        Found::Served(mut served) => {
+            let request = StatusRequest { run: served.run.clone() };
+            let status = match served.coordinator.status(request).await {
+                Ok(response) => serde_json::from_slice(&response.into_inner().status_json)
+                    .map_err(|error| fail(Exit::ENVIRONMENT, &error))?,
+                // The coordinator keeps the newest runs; the ledger has all of them.
+                Err(status) if status.code() == tonic::Code::NotFound => {
+                    let summary = summary(&served.results, &served.run).await;
+                    status_of(&summary.map_err(|_| fail_status(&status))?)
+                }
+                Err(status) => return Err(fail_status(&status)),
+            };
+            show(&status, args.json, color)
+        }
+        Found::Left(directory) => {
+            let stored = Stored::open(&directory)?;
+            let summary = summary(&stored.results, &stored.record.run.0).await;
+            let summary = summary.map_err(|error| fail(Exit::ENVIRONMENT, &error));
+            let ended = stored.record.ended.is_some();
+            stored.close().await;
+            let status = status_of(&summary?);
+            show(&status, args.json, color)?;
+            if !ended {
+                eprintln!(
+                    "the program that ran it is gone (hint: `multibeam run --resume {}` goes on with it)",
+                    status.run
+                );
+            }
+            match status.verdict {
+                Some(verdict) if args.watch => match Exit::from(verdict) {
+                    Exit::SUCCESS => Ok(()),
+                    exit => Err(exit),
+                },
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+fn show(status: &RunStatus, json: bool, color: ColorChoice) -> Result<(), Exit> {
+    let mut out = std::io::stdout();
+    let text = if json {
+        let text =
+            serde_json::to_string(status).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+        text + "\n"
+    } else {
+        let style = Style::new(color, out.is_terminal());
+        let at = if status.verdict.is_some() { status.updated } else { now() };
+        status_text(status, at, columns(), style)
+    };
+    out.write_all(text.as_bytes()).map_err(|error| Exit::of_output(&error))
+}
+
+/// The terminal's width, or that of a common one.
+fn columns() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+}

@@ -1,0 +1,161 @@
+//! From the run file's words to the model's.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use multibeam_model::run::{ClusterSpec, Limits, RunSpec, SpecTimeout, SuiteSpec, TargetSpec};
+use multibeam_runfile::{Cleanup, Cluster, HumanDuration, RunFile, Suite};
+use thiserror::Error;
+
+/// A limit that no spec reaches, for rules that say `off`: the model's rules always have one.
+pub const NO_LIMIT: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// Why a run file that was read cannot be run.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ConvertError {
+    /// The same name stands for two clusters.
+    #[error(
+        "expected the cluster {name} to be the same in every target, but {first} and {second} give it another kubeconfig, context, or number of workers or processes (hint: one name is one cluster)"
+    )]
+    TwoClusters {
+        /// The name.
+        name: String,
+        /// The target that has it first.
+        first: String,
+        /// The target that differs.
+        second: String,
+    },
+}
+
+/// The run that a run file describes. `directory` is the one of the run file, absolute; relative
+/// paths begin there.
+///
+/// # Errors
+/// [`ConvertError`] when one name stands for different clusters.
+pub fn run_spec(file: &RunFile, directory: &Path) -> Result<RunSpec, ConvertError> {
+    let mut clusters = Clusters::default();
+    let mut targets = Vec::with_capacity(file.targets.len());
+    for target in &file.targets {
+        let indices = target.clusters.iter();
+        let indices = indices.map(|cluster| clusters.add(cluster, &target.name, directory));
+        targets.push(TargetSpec {
+            name: target.name.clone(),
+            dir_name: target.dir_name.clone(),
+            labels: target.labels.clone(),
+            suite: suite(&target.suite, directory),
+            clusters: indices.collect::<Result<_, _>>()?,
+        });
+    }
+    Ok(RunSpec {
+        name: file.name.clone(),
+        certified: file.certified,
+        rerun_of: None,
+        fail_fast: file.fail_fast,
+        seed: file.seed.map(|seed| i64::try_from(seed).unwrap_or(i64::MAX)),
+        targets,
+        clusters: clusters.table,
+        limits: limits(file),
+        matrix_junit: file.results.matrix_junit,
+    })
+}
+
+/// A path of a run file in `directory`, in UTF-8 as the file itself.
+#[must_use]
+pub fn absolute(directory: &Path, path: &str) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in directory.join(path).components() {
+        // Takes only "." out: ".." may lead through a symbolic link.
+        if part != std::path::Component::CurDir {
+            out.push(part);
+        }
+    }
+    out
+}
+
+fn text(directory: &Path, path: &str) -> String {
+    absolute(directory, path).to_string_lossy().into_owned()
+}
+
+fn suite(suite: &Suite, directory: &Path) -> SuiteSpec {
+    SuiteSpec {
+        binary: text(directory, &suite.binary),
+        args: suite.args.clone(),
+        env: suite.env.clone(),
+        working_dir: suite.workdir.as_ref().map(|path| text(directory, path)),
+        focus: suite.focus.clone(),
+        skip: suite.skip.clone(),
+        label_filter: suite.label_filter.clone(),
+        timeout: duration(suite.timeout),
+        // The run file has no key for it; suites that want it get the flag as an argument.
+        flake_attempts: 1,
+    }
+}
+
+fn limits(file: &RunFile) -> Limits {
+    let own = &file.limits;
+    let rules = file.spec_timeouts.by_tag.iter().map(|rule| SpecTimeout {
+        tag: Some(rule.matches.clone()),
+        limit: rule.timeout.map_or(NO_LIMIT, duration),
+    });
+    let default =
+        file.spec_timeouts.default.map(|limit| SpecTimeout { tag: None, limit: duration(limit) });
+    Limits {
+        attempts: own.attempts,
+        lease: duration(own.lease),
+        heartbeat: duration(own.heartbeat),
+        no_worker: duration(own.no_worker_give_up),
+        cluster_unready: duration(own.cluster_unready_give_up),
+        grace: duration(own.grace),
+        spec_timeouts: rules.chain(default).collect(),
+        spool: own.spool_limit.0,
+        cleanup: file.cleanup == Cleanup::Auto,
+    }
+}
+
+fn duration(human: HumanDuration) -> Duration {
+    human.0
+}
+
+/// The table of clusters: each name once, in the order of the file.
+#[derive(Default)]
+struct Clusters {
+    table: Vec<ClusterSpec>,
+    /// Index in the table, and the target that brought it.
+    known: BTreeMap<String, (u32, String)>,
+}
+
+impl Clusters {
+    fn add(
+        &mut self,
+        cluster: &Cluster,
+        target: &str,
+        directory: &Path,
+    ) -> Result<u32, ConvertError> {
+        let spec = ClusterSpec {
+            name: cluster.name.clone(),
+            kubeconfig: cluster.kubeconfig.as_ref().map(|path| text(directory, path)),
+            context: cluster.context.clone(),
+            workers: cluster.workers,
+            processes: cluster.processes,
+        };
+        if let Some((index, first)) = self.known.get(&cluster.name) {
+            if self.table[*index as usize] != spec {
+                return Err(ConvertError::TwoClusters {
+                    name: cluster.name.clone(),
+                    first: first.clone(),
+                    second: target.to_owned(),
+                });
+            }
+            return Ok(*index);
+        }
+        let index =
+            u32::try_from(self.table.len()).expect("a run file has a bounded number of clusters");
+        self.table.push(spec);
+        self.known.insert(cluster.name.clone(), (index, target.to_owned()));
+        Ok(index)
+    }
+}
+
+#[cfg(test)]
+mod tests;

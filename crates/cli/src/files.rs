@@ -1,0 +1,137 @@
+//! Writing a run's files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use multibeam_aggregator::render::RunJson;
+use multibeam_proto::aggregator::v1::FetchRequest;
+use multibeam_proto::aggregator::v1::results_client::ResultsClient;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+/// The files of each target.
+const TARGET_FILES: [&str; 3] = ["report.json", "junit_01.xml", "e2e.log"];
+
+/// A file could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    /// The aggregator does not give it.
+    #[error("cannot get {file}: {}", status.message())]
+    Fetch {
+        /// The file.
+        file: String,
+        /// What the aggregator says.
+        status: Box<Status>,
+    },
+    /// The disk does not take it.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The summary is of another version.
+    #[error("run.json cannot be read (hint: do the versions match?)")]
+    Summary(#[source] serde_json::Error),
+}
+
+/// Fetches all files of a run into a directory, and gives its summary. A target that was never
+/// discovered has none.
+///
+/// # Errors
+/// When a file cannot be fetched or written; the others are tried all the same.
+pub async fn fetch_all(
+    results: &ResultsClient<Channel>,
+    run: &str,
+    directory: &Path,
+) -> Result<RunJson, FilesError> {
+    let summary = summary(results, run).await?;
+    let mut first_error = None;
+    let mut keep = |result: Result<(), FilesError>| {
+        if let Err(error) = result {
+            first_error.get_or_insert(error);
+        }
+    };
+    for (place, target) in (0u32..).zip(&summary.targets) {
+        for file in TARGET_FILES {
+            let path = directory.join(&target.dir).join(file);
+            match fetch(results, run, Some(place), file, &path).await {
+                Err(FilesError::Fetch { status, .. }) if is_absent(&status) => {}
+                result => keep(result),
+            }
+        }
+    }
+    if summary.matrix_junit {
+        let file = "junit_matrix.xml";
+        keep(fetch(results, run, None, file, &directory.join(file)).await);
+    }
+    // The last one: whoever finds it finds the others.
+    keep(fetch(results, run, None, "run.json", &directory.join("run.json")).await);
+    first_error.map_or(Ok(summary), Err)
+}
+
+/// The summary of a run.
+///
+/// # Errors
+/// When it cannot be fetched or read.
+pub async fn summary(results: &ResultsClient<Channel>, run: &str) -> Result<RunJson, FilesError> {
+    let mut bytes = Vec::new();
+    copy(results, run, None, "run.json", &mut bytes, Path::new("run.json")).await?;
+    serde_json::from_slice(&bytes).map_err(FilesError::Summary)
+}
+
+fn is_absent(status: &Status) -> bool {
+    matches!(status.code(), Code::NotFound | Code::FailedPrecondition)
+}
+
+async fn fetch(
+    results: &ResultsClient<Channel>,
+    run: &str,
+    target: Option<u32>,
+    file: &str,
+    path: &Path,
+) -> Result<(), FilesError> {
+    let failed = |source| FilesError::Write { path: path.to_owned(), source };
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+    // Nobody sees half a file: it gets its name when it is whole.
+    let unfinished = path.with_extension("part");
+    let out = tokio::fs::File::create(&unfinished).await.map_err(failed)?;
+    let mut out = tokio::io::BufWriter::new(out);
+    let copied = copy(results, run, target, file, &mut out, path).await;
+    let copied = match copied {
+        Ok(()) => out.flush().await.map_err(failed),
+        Err(error) => Err(error),
+    };
+    match copied {
+        Ok(()) => fs::rename(&unfinished, path).map_err(failed),
+        Err(error) => {
+            let _ = fs::remove_file(&unfinished);
+            Err(error)
+        }
+    }
+}
+
+async fn copy(
+    results: &ResultsClient<Channel>,
+    run: &str,
+    target: Option<u32>,
+    file: &str,
+    out: &mut (impl AsyncWrite + Unpin),
+    path: &Path,
+) -> Result<(), FilesError> {
+    let failed = |status: Status| FilesError::Fetch {
+        file: path.display().to_string(),
+        status: Box::new(status),
+    };
+    let request = FetchRequest { run: run.to_owned(), target, file: file.to_owned() };
+    let mut chunks = results.clone().fetch(request).await.map_err(failed)?.into_inner();
+    while let Some(chunk) = chunks.message().await.map_err(failed)? {
+        let written = out.write_all(&chunk.data).await;
+        written.map_err(|source| FilesError::Write { path: path.to_owned(), source })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! The `multibeam` program: what the user types, and what the user sees.
+//!
+//! `main` reads the command line ([`args`]) and calls one of [`commands`]. A command that follows a
+//! run folds the run's events into a status and shows both through a [`view::View`].
+
+pub mod args;
+pub mod catalog_view;
+pub mod commands;
+pub mod connect;
+pub mod convert;
+pub mod embedded;
+pub mod exit;
+pub mod files;
+pub mod follow;
+pub mod load;
+pub mod place;
+pub mod preflight;
+pub mod rerun;
+mod roles;
+pub mod stored;
+pub mod view;

@@ -1,0 +1,83 @@
+//! From the path of a run file to a run that can be started.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use multibeam_model::run::RunSpec;
+use multibeam_runfile::{Diagnostics, RunFile, Styles};
+
+use crate::args::ColorChoice;
+use crate::convert;
+use crate::exit::Exit;
+use crate::view::Style;
+
+/// A run file that has been read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub file: RunFile,
+    /// The same as the other parts of Multibeam understand it; paths are absolute.
+    pub run: RunSpec,
+    /// The directory of the run file, absolute: where its relative paths begin.
+    pub directory: PathBuf,
+    /// `results.dir` of the run file, absolute.
+    pub results: PathBuf,
+}
+
+/// Reads a run file. Mistakes and warnings go to standard error.
+///
+/// # Errors
+/// [`Exit::INPUT`] when the file cannot be read or has mistakes, which have then been shown.
+pub fn load(path: &Path, color: ColorChoice) -> Result<Loaded, Exit> {
+    let (bytes, directory) = read(path)?;
+    let name = path.display().to_string();
+    let show = |found: &Diagnostics| eprint!("{}", found.render(&styles(color)));
+    let parsed = multibeam_runfile::parse_bytes(&name, &bytes).map_err(|mistakes| {
+        show(&mistakes);
+        Exit::INPUT
+    })?;
+    if !parsed.warnings.is_empty() {
+        show(&parsed.warnings);
+    }
+    let run = convert::run_spec(&parsed.run, &directory).map_err(|mistake| {
+        eprintln!("error: {name}: {mistake}");
+        Exit::INPUT
+    })?;
+    let results = convert::absolute(&directory, &parsed.run.results.dir);
+    Ok(Loaded { file: parsed.run, run, directory, results })
+}
+
+/// The bytes of a file and its absolute directory. `-` is standard input, whose relative paths
+/// begin at the working directory.
+///
+/// # Errors
+/// [`Exit::INPUT`] when it cannot be read, which has then been said.
+pub(crate) fn read(path: &Path) -> Result<(Vec<u8>, PathBuf), Exit> {
+    let result = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)
+            .and_then(|_| Ok((bytes, std::env::current_dir()?)))
+    } else {
+        std::fs::read(path).and_then(|bytes| {
+            let directory = std::path::absolute(path)?;
+            let directory = directory.parent().unwrap_or(Path::new("/"));
+            Ok((bytes, directory.to_owned()))
+        })
+    };
+    result.map_err(|error| {
+        eprintln!("error: cannot read the run file {}: {error}", path.display());
+        if error.kind() == std::io::ErrorKind::NotFound {
+            eprintln!("  (hint: `multibeam init > run.yaml` writes one)");
+        }
+        Exit::INPUT
+    })
+}
+
+/// Colours for findings on standard error.
+pub(crate) fn styles(color: ColorChoice) -> Styles {
+    if Style::new(color, std::io::stderr().is_terminal()).color {
+        Styles::ANSI
+    } else {
+        Styles::PLAIN
+    }
+}

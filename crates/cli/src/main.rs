@@ -1,0 +1,17 @@
+//! Entry point: guards first, then the command line.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use multibeam::args::Cli;
+use multibeam::commands;
+use multibeam_worker::suite::process::GuardProgram;
+
+fn main() -> ExitCode {
+    // A guard must start before any thread exists, and its arguments are not for people.
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|first| GuardProgram::is_command(&first)) {
+        return multibeam_worker::guard::main(std::env::args_os().skip(1));
+    }
+    commands::dispatch(Cli::parse()).into()
+}

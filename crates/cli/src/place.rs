@@ -1,0 +1,178 @@
+//! Where runs are: the layout of a results directory, and the way to whoever serves a run.
+
+use std::path::{Path, PathBuf};
+
+use multibeam_proto::aggregator::v1::results_client::ResultsClient;
+use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::uds;
+use tonic::transport::Channel;
+
+use crate::args::Place;
+use crate::commands::fail;
+use crate::connect;
+use crate::exit::Exit;
+
+/// The directory of one run.
+#[derive(Clone, Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+}
+
+impl RunDirectory {
+    /// The directory of a run below a results directory.
+    #[must_use]
+    pub fn new(results: &Path, run: &str) -> Self {
+        Self { path: results.join(run) }
+    }
+
+    /// Where the reports are.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The run's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    fn hidden(&self) -> PathBuf {
+        self.path.join(".multibeam")
+    }
+
+    /// The run's ledger.
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.hidden().join("ledger")
+    }
+
+    /// The socket of the program that runs it.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.hidden().join("control.sock")
+    }
+
+    /// Output and private files of its workers.
+    #[must_use]
+    pub fn workers(&self) -> PathBuf {
+        self.hidden().join("workers")
+    }
+
+    /// A file that is locked as long as any of its suite processes lives.
+    #[must_use]
+    pub fn alive(&self) -> PathBuf {
+        self.hidden().join("alive.lock")
+    }
+
+    /// The summary.
+    #[must_use]
+    pub fn summary(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
+    /// Whether it looks like the directory of a run.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.hidden().is_dir() || self.summary().is_file()
+    }
+}
+
+/// All runs of a results directory, oldest first: their names begin with the time.
+#[must_use]
+pub fn runs_in(results: &Path) -> Vec<RunDirectory> {
+    let entries = std::fs::read_dir(results).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    let runs = names.iter().map(|name| RunDirectory::new(results, name));
+    runs.filter(RunDirectory::exists).collect()
+}
+
+/// The run that is meant: by name, or the newest one.
+///
+/// # Errors
+/// When there is none.
+pub fn find(results: &Path, run: Option<&str>) -> Result<RunDirectory, Exit> {
+    let found = match run {
+        Some(run) => Some(RunDirectory::new(results, run)).filter(RunDirectory::exists),
+        None => runs_in(results).pop(),
+    };
+    found.ok_or_else(|| {
+        match run {
+            Some(run) => eprintln!("error: no run {run} in {}", results.display()),
+            None => eprintln!("error: no run in {}", results.display()),
+        }
+        eprintln!("  (hint: `multibeam runs --results DIR` lists the runs of a results directory)");
+        Exit::INPUT
+    })
+}
+
+/// Whoever serves a run.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The run.
+    pub run: String,
+    /// The coordinator.
+    pub coordinator: CoordinatorClient<Channel>,
+    /// The files made from the ledger.
+    pub results: ResultsClient<Channel>,
+}
+
+impl Served {
+    /// Clients over one channel to a program that serves both.
+    #[must_use]
+    pub fn over(channel: Channel, run: String) -> Self {
+        let limit = multibeam_proto::MAX_MESSAGE_BYTES;
+        Self {
+            run,
+            coordinator: CoordinatorClient::new(channel.clone())
+                .max_decoding_message_size(limit)
+                .max_encoding_message_size(limit),
+            results: ResultsClient::new(channel).max_decoding_message_size(limit),
+        }
+    }
+}
+
+/// Where a run was found.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Somebody serves it now.
+    Served(Box<Served>),
+    /// Only its directory is there: it has ended, or its program was killed.
+    Left(RunDirectory),
+}
+
+/// Looks for a run.
+///
+/// # Errors
+/// When there is none, or a standing coordinator cannot be reached.
+pub async fn look(place: &Place, run: Option<&str>) -> Result<Found, Exit> {
+    if let Some(endpoint) = &place.endpoint {
+        let channel = connect::channel(endpoint, &place.tls)?;
+        let mut served = Served::over(channel, run.unwrap_or_default().to_owned());
+        if run.is_none() {
+            served.run = newest(&mut served).await?;
+        }
+        return Ok(Found::Served(Box::new(served)));
+    }
+    let directory = find(&place.results, run)?;
+    match uds::connect(&directory.socket()).await {
+        Ok(channel) => Ok(Found::Served(Box::new(Served::over(channel, directory.name())))),
+        Err(uds::SocketError::NotServed { .. }) => Ok(Found::Left(directory)),
+        Err(error) => Err(fail(Exit::ENVIRONMENT, &error)),
+    }
+}
+
+async fn newest(served: &mut Served) -> Result<String, Exit> {
+    let request = multibeam_proto::coordinator::v1::ListRunsRequest {};
+    let runs = served.coordinator.list_runs(request).await;
+    let runs = runs.map_err(|status| crate::commands::fail_status(&status))?.into_inner().runs;
+    match runs.into_iter().next_back() {
+        Some(run) => Ok(run.run),
+        None => {
+            eprintln!("error: there is no run at this coordinator");
+            Err(Exit::INPUT)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What is wrong with the user's suites shows before anything is started or made on disk. The
+//! workers find the results in the cache.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+
+use multibeam_model::run::{RunSpec, SuiteSpec};
+use multibeam_worker::agent::discover_suite;
+use multibeam_worker::suite::process::GuardProgram;
+
+use crate::commands::fail;
+use crate::embedded::cache_directory;
+use crate::exit::Exit;
+
+/// Discovers every suite of a run once. Draws the seed if the run has none.
+///
+/// # Errors
+/// [`Exit::INPUT`] when a suite cannot be used; every such suite was named.
+pub async fn check(spec: &mut RunSpec) -> Result<(), Exit> {
+    let seed = *spec.seed.get_or_insert_with(multibeam_coordinator::random_seed);
+    let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let cache = cache_directory();
+    let mut wrong = 0;
+    for (suite, targets) in distinct(spec) {
+        progress(&format!("looking into {} ...", suite.binary));
+        let found = discover_suite(&guard, suite, None, &cache, seed, spec.certified).await;
+        progress("");
+        if let Err(error) = found {
+            eprintln!("error: {}: {error}", targets.join(", "));
+            wrong += 1;
+        }
+    }
+    if wrong == 0 { Ok(()) } else { Err(Exit::INPUT) }
+}
+
+/// Every suite with the targets that use it.
+fn distinct(spec: &RunSpec) -> Vec<(&SuiteSpec, Vec<&str>)> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut suites: Vec<(&SuiteSpec, Vec<&str>)> = Vec::new();
+    for target in &spec.targets {
+        let key = format!("{:?}", target.suite);
+        let place = *places.entry(key).or_insert_with(|| {
+            suites.push((&target.suite, Vec::new()));
+            suites.len() - 1
+        });
+        suites[place].1.push(&target.name);
+    }
+    suites
+}
+
+/// A line that goes away again.
+fn progress(text: &str) {
+    let mut out = std::io::stderr();
+    if out.is_terminal() {
+        let _ = write!(out, "\r\x1b[K{text}");
+        let _ = out.flush();
+    }
+}

@@ -1,0 +1,207 @@
+//! The commands that start no run, as a user calls them.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const HEAD: &str = "apiVersion: multibeam.dev/v1\nkind: Run\n";
+
+/// The program, with a cache of its own.
+fn multibeam(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_multibeam"));
+    command.env("XDG_CACHE_HOME", home.join("cache")).current_dir(home);
+    command.env_remove("MULTIBEAM_LOG").stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+/// Writes a run file into a directory of its own and gives both.
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.yaml");
+    std::fs::write(&path, format!("{HEAD}{text}")).unwrap();
+    (directory, path)
+}
+
+/// The oldest fixture suite of that name; fails the test when there is none.
+fn suite(name: &str) -> PathBuf {
+    let built = match std::env::var_os("MULTIBEAM_SUITES") {
+        Some(directory) => PathBuf::from(directory),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/suites/bin"),
+    };
+    let entries = std::fs::read_dir(&built)
+        .unwrap_or_else(|e| panic!("{}: {e} (hint: run tests/suites/build)", built.display()));
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap())
+        .filter(|entry| {
+            entry.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit())
+        })
+        .map(|entry| entry.path().join(name))
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    let path = found.first().expect("a fixture suite (hint: run tests/suites/build)");
+    std::fs::canonicalize(path).unwrap()
+}
+
+#[test]
+fn what_init_writes_passes_the_check() {
+    let home = tempfile::tempdir().unwrap();
+    for example in ["minimal", "matrix"] {
+        let (code, text, _) = run(multibeam(home.path()).args(["init", "--example", example]));
+        assert_eq!(code, 0);
+        let mut check = multibeam(home.path());
+        check.args(["check", "-f", "-"]).stdin(Stdio::piped());
+        let mut child = check.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("good, "));
+    }
+}
+
+#[test]
+fn every_mistake_is_shown_and_nothing_else() {
+    let text = "suite: {binary: ./a, focsu: x}\ntargets: [{name: a, clusters: [{name: x, processes: many}]}]\n";
+    let (home, path) = file(text);
+    let (code, stdout, stderr) = run(multibeam(home.path()).arg("check").arg("-f").arg(&path));
+    assert_eq!((code, stdout.as_str()), (3, ""));
+    assert!(stderr.contains("run.yaml:3:22: error: unknown key \"focsu\""), "{stderr}");
+    assert!(stderr.contains("(hint: did you mean \"focus\"?)"), "{stderr}");
+    assert!(stderr.contains("2 errors") && !stderr.contains('\x1b'), "{stderr}");
+
+    let (code, _, colored) =
+        run(multibeam(home.path()).args(["check", "--color", "always", "-f"]).arg(&path));
+    assert!(code == 3 && colored.contains("\x1b[1;31merror"), "{colored}");
+
+    let (code, stdout, stderr) =
+        run(multibeam(home.path()).args(["check", "--json", "-f"]).arg(&path));
+    assert_eq!((code, stderr.as_str()), (3, ""));
+    let found: Value = serde_json::from_str(&stdout).unwrap();
+    let codes =
+        found["items"].as_array().unwrap().iter().map(|item| item["code"].as_str().unwrap());
+    assert_eq!(codes.collect::<Vec<_>>(), ["unknown-key", "wrong-type"]);
+
+    // The other commands say the same.
+    let (code, stdout, again) = run(multibeam(home.path()).arg("list").arg("-f").arg(&path));
+    assert_eq!((code, stdout.as_str()), (3, ""));
+    assert_eq!(again, run(multibeam(home.path()).arg("check").arg("-f").arg(&path)).2);
+}
+
+#[test]
+fn one_name_for_two_clusters_is_a_mistake_of_the_file() {
+    let text = "suite: {binary: ./a}\ntargets:\n  - {name: a, clusters: [{name: x}]}\n  - {name: b, clusters: [{name: x, processes: 9}]}\n";
+    let (home, path) = file(text);
+    let (code, stdout, _) = run(multibeam(home.path()).args(["check", "--json", "-f"]).arg(&path));
+    assert_eq!(code, 3);
+    let found: Value = serde_json::from_str(&stdout).unwrap();
+    assert!(found["items"][0]["message"].as_str().unwrap().contains("cluster x"), "{stdout}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, _, stderr) = run(multibeam(home.path()).args(["list", "-f", "no.yaml"]));
+    assert_eq!(code, 3);
+    assert!(stderr.contains("no.yaml") && stderr.contains("multibeam init"), "{stderr}");
+}
+
+#[test]
+fn the_schema_is_json() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, stdout, _) = run(multibeam(home.path()).args(["check", "--schema"]));
+    assert_eq!(code, 0);
+    let schema: Value = serde_json::from_str(&stdout).unwrap();
+    assert!(schema["properties"]["targets"].is_object());
+}
+
+/// Two targets that share a suite and one that selects less of it.
+fn zoo() -> (tempfile::TempDir, PathBuf) {
+    let (home, path) = file(
+        r"
+name: zoo
+suite: {binary: ./suites/zoo.test}
+targets:
+  - {name: a, clusters: [{name: x}]}
+  - {name: b, clusters: [{name: y}, {name: z}]}
+  - {name: c, suite: {focus: ['\[Slow\]']}, clusters: [{name: x}]}
+",
+    );
+    std::fs::create_dir(home.path().join("suites")).unwrap();
+    std::os::unix::fs::symlink(suite("zoo.test"), home.path().join("suites/zoo.test")).unwrap();
+    (home, path)
+}
+
+#[test]
+fn a_listing_holds_every_selected_spec_once() {
+    let (home, path) = zoo();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let list = |args: &[&str]| {
+        let mut command = multibeam(home.path());
+        // Relative paths begin at the run file, wherever the user is.
+        command.current_dir(elsewhere.path()).arg("list").arg("-f").arg(&path).args(args);
+        run(&mut command)
+    };
+    let (code, stdout, stderr) = list(&["--json"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let found: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(found["format"], 1);
+    let suites = found["suites"].as_array().unwrap();
+    let users: Vec<u64> =
+        found["targets"].as_array().unwrap().iter().map(|t| t["suite"].as_u64().unwrap()).collect();
+    assert_eq!((suites.len(), users), (2, vec![0, 0, 1]));
+    for suite in suites {
+        let specs = suite["specs"].as_array().unwrap();
+        assert_eq!(suite["selected"].as_u64().unwrap() as usize, specs.len());
+        let serial = specs.iter().filter(|spec| spec["serial"] == true).count();
+        assert_eq!(suite["serial"].as_u64().unwrap() as usize, serial);
+        assert!(serial > 0 && serial < specs.len());
+    }
+    let all = suites[1]["specs"].as_array().unwrap().iter();
+    assert!(all.clone().all(|spec| spec["name"].as_str().unwrap().contains("[Slow]")));
+    assert_eq!(suites[1]["tags"]["Slow"].as_u64().unwrap() as usize, all.count());
+
+    let (code, text, _) = list(&["--target", "b"]);
+    assert_eq!(code, 0);
+    let names =
+        suites[0]["specs"].as_array().unwrap().iter().map(|spec| spec["name"].as_str().unwrap());
+    for name in names.filter(|name| name.is_ascii() && !name.contains(|c: char| c.is_control())) {
+        assert!(text.contains(name.trim_end()), "{name} is missing");
+    }
+    let control = |c: char| c.is_control() && c != '\n';
+    assert!(text.starts_with("b") && !text.contains(control));
+
+    let (code, _, stderr) = list(&["--target", "d"]);
+    assert_eq!(code, 3);
+    assert!(stderr.contains("\"a\", \"b\", \"c\""), "{stderr}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let (home, path) = zoo();
+    let mut command = multibeam(home.path());
+    command.arg("list").arg("-f").arg(&path).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn every_suite_that_is_not_there_is_named() {
+    let text = "targets:\n  - {name: a, suite: {binary: ./no}, clusters: [{name: x}]}\n  - {name: b, suite: {binary: /nor/this}, clusters: [{name: x}]}\n";
+    let (home, path) = file(text);
+    let (code, stdout, stderr) = run(multibeam(home.path()).arg("list").arg("-f").arg(&path));
+    assert_eq!((code, stdout.as_str()), (3, ""));
+    assert!(stderr.contains("target a: expected a suite binary at"), "{stderr}");
+    assert!(stderr.contains("target b: ") && stderr.contains("/nor/this"), "{stderr}");
+}
