@@ -20,6 +20,7 @@ var _ = SynchronizedBeforeSuite(func() []byte {
 	return []byte(suiteVersion())
 }, func(data []byte) {
 	trace.Node("SynchronizedBeforeSuite, every process")
+	tellCluster()
 	if string(data) != suiteVersion() {
 		Fail(fmt.Sprintf("process 1 is %q, this one %q", data, suiteVersion()))
 	}

@@ -80,6 +80,8 @@ func extraSpecs(count int) []spec {
 
 // run takes the spec's share of time, and ends early when interrupted.
 func run(ctx context.Context, s spec) {
+	useCluster()
+	leaveThings()
 	By("waiting as long as the real one takes, scaled down")
 	wait := time.Duration(float64(s.duration) / scale)
 	fmt.Fprintf(GinkgoWriter, "%s of %s\n", wait, s.duration)
@@ -88,6 +90,7 @@ func run(ctx context.Context, s spec) {
 		Fail("interrupted: " + ctx.Err().Error())
 	case <-time.After(wait):
 	}
+	useCluster()
 	if fails != nil && fails.MatchString(s.text) {
 		Fail("SHAPED_FAIL asks for a failure here")
 	}

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,6 +25,9 @@ const (
 	FileVariable = "MULTIBEAM_TRACE"
 	// LockVariable names the file that specs lock.
 	LockVariable = "MULTIBEAM_LOCK"
+	// ClusterVariable names the cluster that the process works for. It replaces
+	// every %c in the names of the two files.
+	ClusterVariable = "MULTIBEAM_CLUSTER"
 )
 
 // Values of [Line.Event].
@@ -134,10 +138,15 @@ func describe(report SpecReport) Line {
 	}
 }
 
+// fileName gives the file that a variable names, in this process's cluster.
+func fileName(variable string) string {
+	return strings.ReplaceAll(os.Getenv(variable), "%c", os.Getenv(ClusterVariable))
+}
+
 // write appends the line with a single write, which O_APPEND keeps whole among
 // the writes of other processes.
 func write(line Line) {
-	name := os.Getenv(FileVariable)
+	name := fileName(FileVariable)
 	if name == "" {
 		return
 	}
@@ -153,7 +162,7 @@ func write(line Line) {
 
 // lock takes the lock without waiting and says what stands in the way.
 func lock(serial bool) string {
-	name := os.Getenv(LockVariable)
+	name := fileName(LockVariable)
 	if name == "" {
 		return ""
 	}
