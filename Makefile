@@ -1,0 +1,36 @@
+# The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help build suites demo test check bench clean
+
+help: ## list the commands
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+build: ## build the multibeam binary (target/release/multibeam)
+	@tests/need cargo
+	cargo build --release --locked -p multibeam
+
+suites: ## build the Ginkgo suites that tests, demo, and benchmark run
+	@tests/need go
+	tests/suites/build
+
+demo: ## three versions of a real Ginkgo suite over six clusters, about a minute; results in ./results
+	@tests/need cargo go
+	tests/demo/run
+
+test: ## all tests, with the time of each stage
+	@tests/need cargo go
+	tests/run
+
+check: ## formatting, lints, and the dependency rules
+	@tests/need cargo
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --locked -p multibeam-model --test dependencies
+
+bench: ## multibeam against `ginkgo -p` on this machine; prints a table
+	@tests/need cargo go
+	tests/bench/run
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf tests/suites/bin

@@ -1,0 +1,3 @@
+module multibeam/bench
+
+go 1.21

@@ -1,0 +1,120 @@
+// Bench runs the conformance-shaped suite by `ginkgo -p` and by multibeam with the same number of
+// processes on one cluster, in turns, and prints a Markdown table of medians.
+//
+// What lies between two specs is read from the suite's own trace, not from what a runner says.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// options of one invocation.
+type options struct {
+	multibeam string
+	suites    string
+	rounds    int
+	scale     int
+	extra     int
+	only      string
+}
+
+// scenario is one row pair of the table.
+type scenario struct {
+	name      string
+	processes int
+	// extra counts specs that are not selected, which a runner has to get past.
+	extra int
+}
+
+// sample is what one run of one runner gave.
+type sample struct {
+	wall time.Duration
+	gaps gaps
+	// memory is measured for multibeam only.
+	memory memory
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.multibeam, "multibeam", "", "the multibeam binary")
+	flag.StringVar(&o.suites, "suites", "", "the directory with shaped.test and ginkgo")
+	flag.IntVar(&o.rounds, "rounds", 3, "runs of each runner in each scenario")
+	flag.IntVar(&o.scale, "scale", 100, "divides the real durations of the specs")
+	flag.IntVar(&o.extra, "extra", 7500, "unselected specs in the scenario that has some")
+	flag.StringVar(&o.only, "only", "", "one scenario, by the beginning of its name")
+	flag.Parse()
+	if o.multibeam == "" || o.suites == "" {
+		fail(fmt.Errorf("expected -multibeam and -suites (hint: use tests/bench/run)"))
+	}
+	if err := bench(o); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+func bench(o options) error {
+	scratch, err := os.MkdirTemp("", "multibeam-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	scenarios := []scenario{
+		{"4 processes", 4, 0},
+		{"8 processes", 8, 0},
+		{fmt.Sprintf("4 processes, %d unselected specs", o.extra), 4, o.extra},
+	}
+	runners := []runner{ginkgo{o}, multibeam{o}}
+	results := map[string]map[string][]sample{}
+	begin := time.Now()
+	for round := 1; round <= o.rounds; round++ {
+		for _, s := range scenarios {
+			if !matches(s.name, o.only) {
+				continue
+			}
+			if results[s.name] == nil {
+				results[s.name] = map[string][]sample{}
+			}
+			// Whoever goes first changes every round, so that neither always meets a warm machine.
+			for i := range runners {
+				r := runners[(i+round)%len(runners)]
+				dir := filepath.Join(scratch, fmt.Sprintf("%d-%d-%d-%s", round, s.processes, s.extra, r.name()))
+				if err := os.Mkdir(dir, 0o755); err != nil {
+					return err
+				}
+				taken, err := r.run(dir, s, round)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", r.name(), s.name, err)
+				}
+				results[s.name][r.name()] = append(results[s.name][r.name()], taken)
+				fmt.Fprintf(os.Stderr, "bench: round %d, %s, %s: %.2f s, %s between specs\n",
+					round, s.name, r.name(), taken.wall.Seconds(), milliseconds(median(taken.gaps.parallel)))
+			}
+		}
+	}
+	var attached memory
+	if matches("memory", o.only) {
+		dir := filepath.Join(scratch, "memory")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		taken, err := (multibeam{o}).run(dir, scenario{"memory", 16, 0}, 1)
+		if err != nil {
+			return fmt.Errorf("memory: %w", err)
+		}
+		attached = taken.memory
+	}
+	print(o, scenarios, results, attached, time.Since(begin))
+	return nil
+}
+
+func matches(name, only string) bool {
+	return len(name) >= len(only) && name[:len(only)] == only
+}

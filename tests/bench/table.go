@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+func print(o options, scenarios []scenario, results map[string]map[string][]sample, attached memory, took time.Duration) {
+	fmt.Printf("Medians of %d runs each, in turns; durations of the real run divided by %d; %s; whole bench %.0f s.\n\n",
+		o.rounds, o.scale, machine(), took.Seconds())
+	fmt.Println("| one cluster | runner | whole command | ratio | first spec to last | ratio | between two specs: median | p90 | serial: median |")
+	fmt.Println("|---|---|---:|---:|---:|---:|---:|---:|---:|")
+	for _, s := range scenarios {
+		var references [2]time.Duration
+		for _, name := range []string{"ginkgo -p", "multibeam"} {
+			samples := results[s.name][name]
+			if len(samples) == 0 {
+				continue
+			}
+			var walls, spans, parallel, serial []time.Duration
+			for _, taken := range samples {
+				walls = append(walls, taken.wall)
+				spans = append(spans, taken.gaps.span)
+				parallel = append(parallel, taken.gaps.parallel...)
+				serial = append(serial, taken.gaps.serial...)
+			}
+			wall, span := median(walls), median(spans)
+			if name == "ginkgo -p" {
+				references = [2]time.Duration{wall, span}
+			}
+			fmt.Printf("| %s | %s | %.2f s | %s | %.2f s | %s | %s | %s | %s |\n", s.name, name,
+				wall.Seconds(), ratio(wall, references[0]), span.Seconds(), ratio(span, references[1]),
+				milliseconds(median(parallel)), milliseconds(quantile(parallel, 0.9)), milliseconds(median(serial)))
+		}
+	}
+	if attached.guards > 0 {
+		fmt.Printf("\nMemory with %d suite processes attached: multibeam %.1f MB; its %d guards %.1f MB of their own, together.\n",
+			attached.guards, megabytes(attached.main), attached.guards, megabytes(attached.guardsPrivate))
+	}
+}
+
+func ratio(value, reference time.Duration) string {
+	if reference == 0 {
+		return "?"
+	}
+	return fmt.Sprintf("%.2f", value.Seconds()/reference.Seconds())
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000)
+}
+
+func megabytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+// machine says in one line what this was measured on.
+func machine() string {
+	file, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return fmt.Sprintf("%d cores", runtime.NumCPU())
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
+			return fmt.Sprintf("%d cores of %s", runtime.NumCPU(), strings.TrimSpace(value))
+		}
+	}
+	return fmt.Sprintf("%d cores", runtime.NumCPU())
+}
