@@ -12,6 +12,7 @@ mod link;
 mod prepare;
 mod process;
 mod runs;
+mod shared;
 mod ship;
 mod target;
 

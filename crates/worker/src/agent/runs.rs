@@ -1,20 +1,17 @@
 //! What a worker does for its runs: prepared targets, suite processes, and the hold on the cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use multibeam_kubernetes::Access;
 use multibeam_model::link::{
-    CoordinatorMessage, Prepare, PrepareError, ProcessNews, ProcessOrder, SessionFact,
-    StartProcess, WorkerMessage,
+    CoordinatorMessage, Prepare, ProcessNews, ProcessOrder, SessionFact, StartProcess,
+    WorkerMessage,
 };
 use multibeam_model::outcome::ProcessEnd;
 use multibeam_model::run::Limits;
 use multibeam_model::{Epoch, Moment, ProcessId, RunId, SessionId, TargetId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
-use multibeam_proto::coordinator::v1::UploadCatalogRequest;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
 use multibeam_rt::trace::{Inject, TARGET, child_of};
 use tokio::sync::{mpsc, watch};
@@ -22,12 +19,11 @@ use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use tracing::{Instrument as _, Span, debug_span, info_span};
 
-use super::cluster::ClusterLink;
-use super::holds::{Holds, RENEWAL, directory_of, earlier_processes, mark_of};
-use super::prepare::{Workshop, prepare};
+use super::holds::{Holds, mark_of};
+use super::prepare::Workshop;
 use super::process::{self, Context, ToProcess};
+use super::shared::Shared;
 use super::ship::Shipper;
-use super::target::Target;
 use super::{AgentConfig, lease};
 use crate::guard::clock::BootMillis;
 
@@ -62,19 +58,6 @@ pub(super) struct Runs {
 struct Pace {
     lease: Duration,
     heartbeat: Duration,
-}
-
-/// What its tasks share.
-#[derive(Debug)]
-struct Shared {
-    config: AgentConfig,
-    workshop: Workshop,
-    coordinator: CoordinatorClient<Channel>,
-    ledger: LedgerClient<Inject<Channel>>,
-    news: mpsc::Sender<WorkerMessage>,
-    targets: Mutex<BTreeMap<(RunId, TargetId), Arc<Target>>>,
-    cluster: tokio::sync::OnceCell<Option<Arc<ClusterLink>>>,
-    holds: Holds,
 }
 
 impl Runs {
@@ -337,122 +320,6 @@ impl Runs {
         let (shared, run) = (Arc::clone(&self.shared), run.clone());
         // An API server that does not answer must not keep the worker from saying that it lives.
         self.releases.spawn(async move { shared.holds.release(&run).await });
-    }
-}
-
-impl Shared {
-    fn targets(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RunId, TargetId), Arc<Target>>> {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn target(&self, run: &RunId, target: TargetId) -> Option<Arc<Target>> {
-        self.targets().get(&(run.clone(), target)).cloned()
-    }
-
-    async fn prepare(
-        &self,
-        order: &Prepare,
-    ) -> Result<(Target, multibeam_model::link::Prepared), PrepareError> {
-        let cluster = self.cluster().await?;
-        let found = prepare(&self.workshop, order, cluster.as_deref()).await?;
-        if let Some(cluster) = cluster {
-            self.hold(&cluster, order).await?;
-        }
-        Ok(found)
-    }
-
-    /// Connects once; a failure is tried again with the next target.
-    async fn cluster(&self) -> Result<Option<Arc<ClusterLink>>, PrepareError> {
-        let open = || async {
-            let Some(kubeconfig) = &self.config.kubeconfig else { return Ok(None) };
-            let access = Access {
-                cluster: self.config.cluster.clone(),
-                kubeconfig: Some(kubeconfig.clone()),
-                context: self.config.context.clone(),
-            };
-            let link = ClusterLink::open(&access, &self.config.data, self.config.probing).await?;
-            Ok(Some(Arc::new(link)))
-        };
-        self.cluster.get_or_try_init(open).await.cloned()
-    }
-
-    async fn hold(&self, cluster: &ClusterLink, order: &Prepare) -> Result<(), PrepareError> {
-        let (run, config) = (&order.run, &self.config);
-        let directory = directory_of(&config.data, run);
-        // The same after a restart: then the lock does not wait for the worker that is gone.
-        let data = std::path::absolute(&config.data).unwrap_or_else(|_| config.data.clone());
-        let worker = format!("{}:{}", config.host, data.display());
-        let taken = self.holds.take(cluster, run, &config.host, &worker, &directory);
-        let taken = taken.await.map_err(|message| PrepareError { input: false, message })?;
-        if taken && order.limits.cleanup {
-            self.clean_up_earlier(run, earlier_processes(&directory)).await;
-        }
-        Ok(())
-    }
-
-    /// Removes what processes left that died with an earlier program of this worker.
-    async fn clean_up_earlier(&self, run: &RunId, dead: BTreeSet<ProcessId>) {
-        let Some(process) = dead.last().copied() else { return };
-        let removed = self.remove(run, dead, false).await;
-        let _ =
-            self.news.send(WorkerMessage::CleanedUp { run: run.clone(), process, removed }).await;
-    }
-
-    async fn upload(
-        &self,
-        run: &RunId,
-        target: TargetId,
-        found: &Target,
-    ) -> Result<(), tonic::Status> {
-        let (run, digest) = (run.0.clone(), found.digest.clone());
-        let chunks = multibeam_proto::chunks(Bytes::from(found.admission.clone()));
-        let requests = chunks.map(move |data| UploadCatalogRequest {
-            run: run.clone(),
-            target: target.0,
-            digest: digest.clone(),
-            data,
-        });
-        let requests = tokio_stream::iter(requests.collect::<Vec<_>>());
-        self.coordinator.clone().upload_catalog(requests).await.map(drop)
-    }
-
-    /// Tells the coordinator when the cluster begins or ceases to answer, and keeps the holds.
-    async fn monitor(&self) {
-        let mut ready = true;
-        let mut renewed = tokio::time::Instant::now();
-        let mut held = Ok(());
-        loop {
-            let Some(cluster) = self.cluster.get().cloned().flatten() else {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                continue;
-            };
-            let mut look = cluster.look().await;
-            if look.is_ok() {
-                if renewed.elapsed() >= RENEWAL {
-                    renewed = tokio::time::Instant::now();
-                    held = self.holds.renew().await;
-                }
-                look = held.clone();
-            }
-            if look.is_ok() != ready {
-                ready = look.is_ok();
-                let detail = look.err().unwrap_or_default();
-                let _ = self.news.send(WorkerMessage::ClusterReady { ready, detail }).await;
-            }
-            tokio::time::sleep(cluster.probing().interval).await;
-        }
-    }
-
-    /// Removes what dead processes left. `alone` says that no process of this worker lives.
-    async fn remove(&self, run: &RunId, dead: BTreeSet<ProcessId>, alone: bool) -> Vec<String> {
-        let Some(cluster) = self.cluster.get().cloned().flatten() else { return Vec::new() };
-        let Some(hold) = self.holds.get(run).await else { return Vec::new() };
-        let marks = dead.into_iter().filter_map(|process| mark_of(run, process)).collect();
-        let alone = alone && !hold.is_shared().await;
-        match cluster.clean(&hold, marks, alone).await {
-            Ok(lines) => lines,
-            Err(message) => vec![format!("could not clean up: {message}")],
-        }
     }
 }
 
