@@ -11,8 +11,7 @@ use multibeam_model::run::SuiteSpec;
 use sha2::{Digest, Sha256};
 
 use super::cluster::ClusterLink;
-use super::process::{options, suite_map};
-use super::target::Target;
+use super::target::{Target, options, suite_map};
 use crate::discover::{DEFAULT_TIMEOUT, DiscoverOptions, Discovery, discover};
 use crate::suite::process::GuardProgram;
 

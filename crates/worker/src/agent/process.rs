@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use multibeam_ginkgo::argv::{Process, SuiteOptions};
+use multibeam_ginkgo::argv::Process;
 use multibeam_ginkgo::catalog::{Catalog, SerialIndex};
 use multibeam_ginkgo::protocol::{Answer, Request};
 use multibeam_kubernetes::SuiteMark;
@@ -25,7 +25,7 @@ use super::cluster::ClusterLink;
 use super::executions::Executions;
 use super::ship::Shipper;
 use super::target::Target;
-use crate::conduct::{Conductor, Input, Output, SuiteMap, Ticket};
+use crate::conduct::{Conductor, Input, Output, Ticket};
 use crate::guard::clock::BootMillis;
 use crate::guard::wire::{Exit, Signal};
 use crate::suite::process::{self, Control, GuardProgram, Handle, Launch};
@@ -386,37 +386,5 @@ fn end_of(exit: Exit) -> ProcessEnd {
         Exit::LeaseExpired => ProcessEnd::LeaseExpired,
         // The guard died by force, and the kernel killed its child with it.
         Exit::GuardLost => ProcessEnd::Signal(SIGKILL),
-    }
-}
-
-/// Kept by the target: what each group is expected to report.
-pub(super) fn suite_map(catalog: &Catalog) -> SuiteMap {
-    let groups = |groups: &[Vec<multibeam_ginkgo::catalog::SpecIndex>]| {
-        let expected = |index: &multibeam_ginkgo::catalog::SpecIndex| {
-            let spec = catalog.spec(*index);
-            crate::conduct::Expected {
-                spec: multibeam_model::SpecIndex(index.0),
-                key: spec.key(),
-                selected: spec.is_selected(),
-            }
-        };
-        groups.iter().map(|group| group.iter().map(expected).collect()).collect()
-    };
-    SuiteMap { parallel: groups(&catalog.groups), serial: groups(&catalog.serial_groups) }
-}
-
-/// The suite's options in Ginkgo's words.
-pub(super) fn options(suite: &multibeam_model::run::SuiteSpec) -> SuiteOptions {
-    let mut args = suite.args.clone();
-    if suite.flake_attempts > 1 {
-        args.push(format!("--ginkgo.flake-attempts={}", suite.flake_attempts));
-    }
-    SuiteOptions {
-        focus: suite.focus.clone(),
-        skip: suite.skip.clone(),
-        label_filter: suite.label_filter.clone(),
-        timeout: suite.timeout,
-        randomize_all: false,
-        args,
     }
 }
