@@ -280,7 +280,11 @@ pub(crate) fn admission(catalog: &Catalog) -> Vec<u8> {
             "LeafNodeLocation": spec.location,
             "LeafNodeLabels": spec.labels,
             "LeafNodeText": spec.leaf,
-            "State": if spec.is_selected() { "passed" } else { "skipped" },
+            "State": match spec.selection {
+                Selection::Selected => "passed",
+                Selection::Skipped => "skipped",
+                Selection::Pending => "pending",
+            },
         })
     });
     let report = json!([{
