@@ -347,9 +347,9 @@ pub struct WorkerArgs {
     /// How many suite processes to offer.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub processes: u32,
-    /// Where to keep output and caches.
-    #[arg(long, value_name = "DIR", default_value = "worker")]
-    pub data: PathBuf,
+    /// Where to keep the output of its processes; `worker-NAME` when absent.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
     /// The coordinator.
     #[arg(long, value_name = "URL", default_value = "https://localhost:7400")]
     pub coordinator: String,

@@ -177,7 +177,10 @@ impl Embedded {
         let failed = tokio::select! {
             followed = follow(&mut self.served, look, CtrlC::Cancels) => return followed,
             stopped = ledger.stopped() => match stopped {
-                Ok(()) => Exit::ENVIRONMENT,
+                Ok(()) => {
+                    eprintln!("error: the ledger has stopped");
+                    Exit::ENVIRONMENT
+                }
                 Err(error) => fail(Exit::ENVIRONMENT, &*error),
             },
             panicked = tasks.panicked() => fail(Exit::ENVIRONMENT, &panicked),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use multibeam_aggregator::render::RunJson;
 use multibeam_proto::aggregator::v1::FetchRequest;
@@ -34,6 +34,12 @@ pub enum FilesError {
         #[source]
         source: io::Error,
     },
+    /// A target's directory would lie outside the run's.
+    #[error("the directory {dir:?} of a target is no plain name, refusing to write there")]
+    Directory {
+        /// What the aggregator says.
+        dir: String,
+    },
     /// The summary is of another version.
     #[error("run.json cannot be read (hint: do the versions match?)")]
     Summary(#[source] serde_json::Error),
@@ -57,6 +63,9 @@ pub async fn fetch_all(
         }
     };
     for (place, target) in (0u32..).zip(&summary.targets) {
+        if !is_plain_name(&target.dir) {
+            return Err(FilesError::Directory { dir: target.dir.clone() });
+        }
         for file in TARGET_FILES {
             let path = directory.join(&target.dir).join(file);
             match fetch(results, run, Some(place), file, &path).await {
@@ -82,6 +91,13 @@ pub async fn summary(results: &ResultsClient<Channel>, run: &str) -> Result<RunJ
     let mut bytes = Vec::new();
     copy(results, run, None, "run.json", &mut bytes, Path::new("run.json")).await?;
     serde_json::from_slice(&bytes).map_err(FilesError::Summary)
+}
+
+/// Whether a path is one name: neither absolute, nor upwards, nor deeper.
+#[must_use]
+pub fn is_plain_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
 }
 
 fn is_absent(status: &Status) -> bool {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use multibeam::args::Cli;
 use multibeam::commands;
+use multibeam::exit::Exit;
 use multibeam_worker::suite::process::GuardProgram;
 
 fn main() -> ExitCode {
@@ -13,5 +14,12 @@ fn main() -> ExitCode {
     if args.next().is_some_and(|first| GuardProgram::is_command(&first)) {
         return multibeam_worker::guard::main(std::env::args_os().skip(1));
     }
-    commands::dispatch(Cli::parse()).into()
+    match Cli::try_parse() {
+        Ok(cli) => commands::dispatch(cli).into(),
+        Err(error) => {
+            // Help and version go to standard output and are no mistake. Nobody may read them.
+            let _ = error.print();
+            if error.use_stderr() { Exit::INPUT.into() } else { ExitCode::SUCCESS }
+        }
+    }
 }

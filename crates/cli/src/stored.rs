@@ -35,6 +35,11 @@ impl Stored {
     /// # Errors
     /// When it is in use, damaged, or lacks the run.
     pub fn open(directory: &RunDirectory) -> Result<Self, Exit> {
+        if !directory.ledger().is_dir() {
+            eprintln!("error: {} has results, and no ledger", directory.path().display());
+            eprintln!("  (hint: a coordinator kept this run; --endpoint names it)");
+            return Err(Exit::INPUT);
+        }
         let store =
             Store::open(directory.ledger()).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
         let ledger = Aggregator::start(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;

@@ -235,7 +235,7 @@ impl Task {
 
     fn begin(&mut self, begin: Begin, now: Moment) -> Result<(), Status> {
         let id = begin.run.clone();
-        if self.runs.get(&id).is_some_and(|run| !run.is_over()) {
+        if self.runs.get(&id).is_some_and(|run| !run.is_told_over()) {
             return Err(Status::already_exists("this run is under way"));
         }
         let (effects, received) = mpsc::unbounded_channel();
@@ -282,10 +282,12 @@ impl Task {
 
     fn performed(&mut self, run: &RunId, performed: Performed, now: Moment) {
         if let Some(reason) = &performed.fenced {
-            tracing::error!(%run, %reason, "this coordinator is out of office");
-            // Its watchers see the stream end without an end of the run. Its workers are told
-            // nothing: whoever is in office now decides about them.
+            tracing::error!(%run, %reason, "the ledger takes no more decisions of this run");
+            // Its watchers see the stream end without an end of the run. Its processes end: a
+            // coordinator that takes the run up counts their attempts as lost.
+            self.release_workers(run);
             self.runs.remove(run);
+            self.activate_runs(now);
             return;
         }
         for (worker, message) in performed.sends {
@@ -305,15 +307,19 @@ impl Task {
 
     /// The run stays to be watched for a while; its workers need it no more.
     fn forget(&mut self, id: &RunId) {
-        let Some(run) = self.runs.get_mut(id) else { return };
-        for worker in run.take_workers() {
-            let forget = CoordinatorMessage::Forget { run: id.clone() };
-            self.workers.send(&worker, forget, Vec::new());
-        }
+        self.release_workers(id);
         let ended = self.runs.iter().filter(|(_, run)| run.is_told_over());
         let ended: Vec<RunId> = ended.map(|(id, _)| id.clone()).collect();
         for old in ended.iter().take(ended.len().saturating_sub(ENDED_RUNS)) {
             self.runs.remove(old);
+        }
+    }
+
+    fn release_workers(&mut self, id: &RunId) {
+        let workers = self.runs.get_mut(id).map(ActiveRun::take_workers).unwrap_or_default();
+        for worker in workers {
+            let forget = CoordinatorMessage::Forget { run: id.clone() };
+            self.workers.send(&worker, forget, Vec::new());
         }
     }
 
@@ -366,8 +372,15 @@ pub(crate) fn event(what: What) -> Event {
 /// Where a run's effects go.
 pub(crate) type Effects = mpsc::UnboundedSender<Effect>;
 
-/// A run's spec as the ledger keeps it.
+/// A run's spec as the ledger keeps it. Its clusters are looked up by number later on.
 pub(crate) fn read_spec(bytes: &[u8]) -> Result<RunSpec, Status> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Status::invalid_argument(format!("the run cannot be read: {error}")))
+    let spec: RunSpec = serde_json::from_slice(bytes)
+        .map_err(|error| Status::invalid_argument(format!("the run cannot be read: {error}")))?;
+    let mut used = spec.targets.iter().flat_map(|target| &target.clusters);
+    match used.find(|cluster| spec.clusters.get(**cluster as usize).is_none()) {
+        Some(cluster) => {
+            Err(Status::invalid_argument(format!("the run has no cluster number {cluster}")))
+        }
+        None => Ok(spec),
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use multibeam_aggregator::render::RunJson;
 use multibeam_model::outcome::Verdict;
 use multibeam_model::run::RunSpec;
 use multibeam_model::status::RunStatus;
@@ -16,7 +17,7 @@ use crate::files::{self, fetch_all};
 use crate::follow::{CtrlC, Look, follow};
 use crate::load::load;
 use crate::place::{RunDirectory, Served, find};
-use crate::stored::Stored;
+use crate::stored::{Stored, status_of};
 use crate::view::summary;
 use crate::{connect, preflight, rerun};
 
@@ -97,9 +98,9 @@ async fn here(start: Start, directory: RunDirectory, look: Look) -> Result<(), E
     let written = fetch_all(&served.results, &served.run, directory.path()).await;
     let ended = embedded.end().await;
     let status = followed?;
-    written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let summary = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     ended?;
-    show_end(&status, directory.path(), look);
+    show_end(&status, &summary, directory.path(), look);
     exit(&status)
 }
 
@@ -108,8 +109,8 @@ async fn follow_remote(mut served: Served, results: &Path, look: Look) -> Result
     let status = follow(&mut served, look, CtrlC::Cancels).await?;
     let directory = results.join(&served.run);
     let written = fetch_all(&served.results, &served.run, &directory).await;
-    written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-    show_end(&status, &directory, look);
+    let summary = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    show_end(&status, &summary, &directory, look);
     exit(&status)
 }
 
@@ -138,10 +139,14 @@ fn new_directory(results: &Path) -> Result<RunDirectory, Exit> {
     Ok(directory)
 }
 
-fn show_end(status: &RunStatus, directory: &Path, look: Look) {
-    if !look.json {
-        print!("{}", summary(status, Some(&directory.display().to_string()), look.style()));
+fn show_end(status: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
+    if look.json {
+        return;
     }
+    // The events of a run that was taken up tell only of what came after that.
+    let whole = (!found.resumed.is_empty()).then(|| status_of(found));
+    let status = whole.as_ref().unwrap_or(status);
+    print!("{}", summary(status, Some(&directory.display().to_string()), look.style()));
 }
 
 fn exit(status: &RunStatus) -> Result<(), Exit> {

@@ -119,7 +119,7 @@ fn own_directory(data: &Path) -> Result<File, Exit> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            eprintln!("error: another worker uses {}", data.display());
+            eprintln!("error: another worker uses the directory {}", data.display());
             eprintln!("  (hint: give every worker a directory of its own with --data)");
             Err(Exit::INPUT)
         }
@@ -133,7 +133,9 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
     let aggregator = connect::channel(&args.aggregator, &args.tls)?;
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     let host = host_name();
-    let _own = own_directory(&args.data)?;
+    let data = args.data.clone();
+    let data = data.unwrap_or_else(|| format!("worker-{}", args.cluster).into());
+    let _own = own_directory(&data)?;
     let end = asked_to_end();
     tokio::pin!(end);
     for start in 1u32.. {
@@ -144,7 +146,7 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
             context: args.context.clone(),
             slots: args.processes,
             suite: args.suite.clone(),
-            data: std::path::absolute(&args.data).unwrap_or_else(|_| args.data.clone()),
+            data: std::path::absolute(&data).unwrap_or_else(|_| data.clone()),
             cache: cache_directory(),
             guard: guard.clone(),
             host: host.clone(),

@@ -59,8 +59,6 @@ pub(crate) struct ActiveRun {
     unready: BTreeSet<WorkerId>,
     /// The clusters' identities, and under which name each was seen first.
     identities: BTreeMap<String, ClusterId>,
-    /// Where each running attempt stands: the next spec of its group.
-    cursors: BTreeMap<AttemptId, usize>,
     /// Attempts with a failed spec.
     failed: BTreeSet<AttemptId>,
     effects: Effects,
@@ -136,7 +134,6 @@ impl ActiveRun {
             sessions: BTreeMap::new(),
             unready: BTreeSet::new(),
             identities: BTreeMap::new(),
-            cursors: BTreeMap::new(),
             failed: BTreeSet::new(),
             effects,
             sends: Vec::new(),
@@ -400,7 +397,6 @@ impl ActiveRun {
 
     /// Shows that an attempt was lost.
     fn attempt_lost(&mut self, attempt: AttemptId, cause: LossCause, given_up: bool) -> What {
-        self.cursors.remove(&attempt);
         let summary = cause.summary();
         tracing::warn!(run = %self.id, %attempt, cause = summary, given_up, "attempt lost");
         What::AttemptLost { attempt, spec: self.first_spec(attempt), cause, given_up }

@@ -238,9 +238,9 @@ impl ActiveRun {
         let clusters = &self.spec.targets[target.0 as usize].clusters;
         let slots = clusters.iter().map(|cluster| {
             let cluster = &self.spec.clusters[*cluster as usize];
-            cluster.workers * cluster.processes
+            cluster.workers.saturating_mul(cluster.processes)
         });
-        let slots: u32 = slots.sum();
+        let slots = slots.fold(0u32, u32::saturating_add);
         let longest = plan.groups.iter().map(|group| group.expected).max().unwrap_or_default();
         let share = u32::try_from(clusters.len()).unwrap_or(1).max(1);
         (parallel / slots.max(1) + serial / share).max(longest)
@@ -254,7 +254,8 @@ impl ActiveRun {
         now: Moment,
     ) {
         let name = self.cluster_name(cluster).to_owned();
-        let target_name = self.spec.targets[target.0 as usize].name.clone();
+        let Some(spec) = self.spec.targets.get(target.0 as usize) else { return };
+        let target_name = spec.name.clone();
         self.show(What::Warning {
             message: format!("cluster {name} cannot serve target {target_name}: {reason}"),
         });

@@ -33,7 +33,13 @@ impl ActiveRun {
                 }
                 let Some(catalog) = self.catalog_of(target) else { return };
                 let spec = SpecIndex(spec.0);
+                if catalog.specs.get(spec.0 as usize).is_none() {
+                    return;
+                }
                 let text = catalog.full_text(spec);
+                let specs = specs_of(catalog, attempt.group);
+                let next = specs.iter().position(|it| *it == spec).map_or(0, |at| at + 1);
+                let selected = catalog.spec(spec).is_selected();
                 let done = What::SpecDone {
                     attempt: *attempt,
                     process,
@@ -43,11 +49,13 @@ impl ActiveRun {
                     state: *state,
                     run_time: Duration::from_micros(*run_time_us),
                     message: message.clone(),
-                    selected: catalog.spec(spec).is_selected(),
+                    selected,
                 };
                 self.show(done);
-                let next = self.cursors.get(attempt).map_or(1, |at| at + 1);
-                self.spec_started(process, cluster, *attempt, next);
+                // After an unselected member of an Ordered container the next one is known already.
+                if selected {
+                    self.spec_started(process, cluster, *attempt, next);
+                }
             }
             ProcessNews::SuiteNodeDone { node, state, message } => {
                 if state.is_failure()
@@ -63,7 +71,6 @@ impl ActiveRun {
                 });
             }
             ProcessNews::Sealed { attempt, .. } => {
-                self.cursors.remove(attempt);
                 self.show(What::AttemptSealed { attempt: *attempt });
             }
             _ => {}
@@ -79,17 +86,10 @@ impl ActiveRun {
         from: usize,
     ) {
         let Some(catalog) = self.catalog_of(attempt.target) else { return };
-        let specs = specs_of(catalog, attempt.group).iter().enumerate().skip(from);
-        let next = specs.into_iter().find(|(_, spec)| catalog.spec(**spec).is_selected());
-        let next = next.map(|(at, spec)| (at, catalog.full_text(*spec)));
-        match next {
-            Some((at, spec)) => {
-                self.cursors.insert(attempt, at);
-                self.show(What::SpecStarted { attempt, process, cluster, spec });
-            }
-            None => {
-                self.cursors.remove(&attempt);
-            }
+        let mut specs = specs_of(catalog, attempt.group).iter().skip(from);
+        let next = specs.find(|spec| catalog.spec(**spec).is_selected());
+        if let Some(spec) = next.map(|spec| catalog.full_text(*spec)) {
+            self.show(What::SpecStarted { attempt, process, cluster, spec });
         }
     }
 }

@@ -74,7 +74,10 @@ impl FromStr for HumanDuration {
             let Some(index) = UNITS.iter().position(|(name, _)| *name == unit) else {
                 return fail(match unit {
                     "" if tail.starts_with('.') => "write 1h30m instead of 1.5h".into(),
-                    "" => format!("add a unit: {text}s for seconds, {text}m for minutes"),
+                    "" if tail.is_empty() => {
+                        format!("add a unit: {text}s for seconds, {text}m for minutes")
+                    }
+                    "" => "write numbers with units, such as 90s, 5m, or 1h30m".into(),
                     "d" => format!("write {}h for {number} days", number * 24),
                     _ => "the units are h, m, s, and ms".into(),
                 });

@@ -81,10 +81,11 @@ impl Holds {
     /// Renews all locks; the error says that another run has the cluster now.
     pub(super) async fn renew(&self) -> Result<(), String> {
         let holds: Vec<Arc<Hold>> = self.held.lock().await.values().cloned().collect();
+        let mut lost = Ok(());
         for hold in holds {
-            hold.renew().await?;
+            lost = lost.and(hold.renew().await);
         }
-        Ok(())
+        lost
     }
 
     /// Gives the cluster free for other runs.

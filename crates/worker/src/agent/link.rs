@@ -149,6 +149,9 @@ impl Link {
             .map_err(|error| Broken::Stream(Status::invalid_argument(error.to_string())))?;
         let welcome = match &message {
             CoordinatorMessage::Welcome { epoch } => {
+                if self.epoch.is_some_and(|highest| epoch.0 < highest) {
+                    return Err(Broken::Stream(Status::aborted("an older coordinator answered")));
+                }
                 if self.epoch.replace(epoch.0) != Some(epoch.0) {
                     // Another coordinator numbers its messages anew.
                     self.inbox = Inbox::default();

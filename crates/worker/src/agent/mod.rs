@@ -135,10 +135,13 @@ impl Agent {
                     Some(Received::Refused(error)) => break Err(error),
                     None => break Err(AgentError::Refused("the link is gone".to_owned())),
                 },
-                Some(news) = self.news.recv() => {
+                // Room first: the link may be busy, and orders and the shutdown must not wait for it.
+                Some((permit, news)) = async {
+                    let permit = outgoing.reserve().await.ok()?;
+                    Some((permit, self.news.recv().await?))
+                } => {
                     self.runs.note(&news);
-                    // The link takes messages also while there is no stream.
-                    let _ = outgoing.send(news).await;
+                    permit.send(news);
                 }
                 () = tokio::time::sleep_until(next_beat) => {
                     last_beat = Some(tokio::time::Instant::now());

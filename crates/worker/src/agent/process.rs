@@ -252,7 +252,7 @@ impl Shell {
                 }
                 exit = started.handle.wait() => {
                     if !self.tasks.is_empty() {
-                        self.finish_shipping(&mut conductor, &mut out).await;
+                        self.finish_shipping(&mut conductor, &mut out, inbox).await;
                     }
                     let last_output = started.handle.output_tail(TAIL);
                     conductor.handle(Input::Ended { end: end_of(exit), last_output }, &mut out);
@@ -266,9 +266,26 @@ impl Shell {
     }
 
     /// A process may die right after its last report: what is on its way to the ledger arrives
-    /// before its end is told.
-    async fn finish_shipping(&mut self, conductor: &mut Conductor, out: &mut Vec<Output>) {
-        while let Some(done) = self.tasks.join_next().await {
+    /// before its end is told, unless the worker forgets the run.
+    async fn finish_shipping(
+        &mut self,
+        conductor: &mut Conductor,
+        out: &mut Vec<Output>,
+        inbox: &mut mpsc::Receiver<ToProcess>,
+    ) {
+        loop {
+            let done = tokio::select! {
+                biased;
+                done = self.tasks.join_next() => match done {
+                    Some(done) => done,
+                    None => return,
+                },
+                // Orders are of no use to a process that is gone.
+                message = inbox.recv() => match message {
+                    Some(_) => continue,
+                    None => return,
+                },
+            };
             if let Some(input) = self.done(done).await {
                 conductor.handle(input, out);
                 self.perform(out).await;
