@@ -88,7 +88,12 @@ async fn signals_reach_the_process_and_not_its_children() {
         sh -c 'trap "echo child hit" INT USR1; while :; do sleep 0.05; done' & child=$!
         echo ready
         while :; do sleep 0.05; done"#;
-    let mut handle = shell(&dir, script).await;
+    // In the background of a script SIGINT is ignored, and a shell cannot trap what it was started
+    // to ignore.
+    let file = dir.path().join("script");
+    std::fs::write(&file, script).unwrap();
+    let start = format!("exec env --default-signal=INT sh {}", file.display());
+    let mut handle = shell(&dir, &start).await;
     eventually("ready", || handle.output_tail(100).contains("ready").then_some(())).await;
     handle.signal(Signal::Progress).await;
     eventually("usr1", || handle.output_tail(100).contains("usr1").then_some(())).await;
