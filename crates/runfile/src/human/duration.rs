@@ -154,7 +154,8 @@ mod tests {
             ("1m1h", "largest first"),
             ("1s1s", "largest first"),
             ("-5s", "with units"),
-            ("1 h", "add a unit"),
+            ("1 h", "with units"),
+            ("5 minutes", "with units"),
             ("1000000000h", "9 digits"),
             ("١s", "with units"),
         ] {
