@@ -1,14 +1,14 @@
 //! What is wrong with the user's suites shows before anything is started or made on disk. The
 //! workers find the results in the cache.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 
-use multibeam_model::run::{RunSpec, SuiteSpec};
+use multibeam_model::run::RunSpec;
 use multibeam_worker::agent::discover_suite;
 use multibeam_worker::suite::process::GuardProgram;
 
 use crate::commands::fail;
+use crate::commands::list::distinct;
 use crate::embedded::cache_directory;
 use crate::exit::Exit;
 
@@ -21,31 +21,18 @@ pub async fn check(spec: &mut RunSpec) -> Result<(), Exit> {
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     let cache = cache_directory();
     let mut wrong = 0;
-    for (suite, targets) in distinct(spec) {
+    let all: Vec<usize> = (0..spec.targets.len()).collect();
+    for (suite, targets) in distinct(spec, &all) {
         progress(&format!("looking into {} ...", suite.binary));
         let found = discover_suite(&guard, suite, None, &cache, seed, spec.certified).await;
         progress("");
         if let Err(error) = found {
-            eprintln!("error: {}: {error}", targets.join(", "));
+            let names = targets.iter().map(|index| spec.targets[*index].name.as_str());
+            eprintln!("error: {}: {error}", names.collect::<Vec<_>>().join(", "));
             wrong += 1;
         }
     }
     if wrong == 0 { Ok(()) } else { Err(Exit::INPUT) }
-}
-
-/// Every suite with the targets that use it.
-fn distinct(spec: &RunSpec) -> Vec<(&SuiteSpec, Vec<&str>)> {
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut suites: Vec<(&SuiteSpec, Vec<&str>)> = Vec::new();
-    for target in &spec.targets {
-        let key = format!("{:?}", target.suite);
-        let place = *places.entry(key).or_insert_with(|| {
-            suites.push((&target.suite, Vec::new()));
-            suites.len() - 1
-        });
-        suites[place].1.push(&target.name);
-    }
-    suites
 }
 
 /// A line that goes away again.

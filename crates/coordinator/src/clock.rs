@@ -1,8 +1,7 @@
 //! The coordinator's clocks.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use multibeam_model::{Moment, Timestamp};
+use multibeam_rt::clock::wall_ns;
 use tokio::time::Instant;
 
 /// Monotonic time since the hub began; follows tokio's clock, so that tests can pause it.
@@ -29,6 +28,5 @@ impl Clock {
 
 /// The wall clock, for reports only.
 pub(crate) fn wall() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+    Timestamp(wall_ns())
 }

@@ -85,7 +85,10 @@ fn chosen(run: &RunSpec, only: Option<&str>) -> Result<Vec<usize>, String> {
 }
 
 /// Each different suite once, with the targets that have it.
-fn distinct<'a>(run: &'a RunSpec, targets: &[usize]) -> Vec<(&'a SuiteSpec, Vec<usize>)> {
+pub(crate) fn distinct<'a>(
+    run: &'a RunSpec,
+    targets: &[usize],
+) -> Vec<(&'a SuiteSpec, Vec<usize>)> {
     let mut out: Vec<(&SuiteSpec, Vec<usize>)> = Vec::new();
     for index in targets {
         let suite = &run.targets[*index].suite;
