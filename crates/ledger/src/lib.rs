@@ -16,6 +16,7 @@
 mod apply;
 mod attempt;
 pub mod merge;
+pub mod node;
 mod snapshot;
 
 #[cfg(test)]

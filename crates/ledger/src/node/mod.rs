@@ -1,0 +1,3 @@
+//! One member of the group that replicates the ledger.
+
+pub mod disk;
