@@ -1,8 +1,14 @@
 //! What a node keeps on its disk, and the order in which it must get there.
 //!
-//! The disk holds a *base* (everything up to one index, as a state) and the log behind it. Entries
-//! at or before the base are gone, except those that carry payloads the state refers to: their
-//! bytes are written once and stay where they are.
+//! The disk holds a *base* (everything up to one index, as a state) and a log. The log goes on behind
+//! the base, and begins somewhat before it: members that lag by a few entries shall get these and
+//! not a whole state. Entries before the log's first one are gone, except those that carry payloads
+//! the state refers to: their bytes are written once and stay where they are.
+//!
+//! ```text
+//!   kept payloads      first ........ base ........ last
+//!   ·    · ·   ·       [#############################]
+//! ```
 
 use std::error::Error;
 use std::fmt;
@@ -70,7 +76,7 @@ pub struct Membership {
     pub auto_leave: bool,
 }
 
-/// Where the log begins.
+/// Up to where the state on the disk goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
     /// Everything up to this index is in the state.
@@ -81,19 +87,30 @@ pub struct Base {
     pub membership: Membership,
 }
 
+/// Where the log begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Its first entry, at most the one behind the base.
+    pub first: u64,
+    /// The term of the entry before that one: it is compared with other members' logs.
+    pub before: u64,
+}
+
 /// What a disk holds, as a node begins with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Where the log begins. Index 0: this node has nothing yet and waits to be added to a group.
+    /// Where the state ends. Index 0: this node has nothing yet and waits to be added to a group.
     pub base: Base,
     /// The state at the base: [`crate::Ledger::snapshot`]; empty when the base's index is 0.
     pub state: Vec<u8>,
     /// Terms and votes.
     pub hard: HardState,
-    /// The terms of the entries behind the base: the first index of each run of equal terms, and
-    /// that term, by index.
+    /// Where the log begins.
+    pub start: Start,
+    /// The terms of the log's entries: the first index of each run of equal terms, and that term,
+    /// by index.
     pub terms: Vec<(u64, u64)>,
-    /// The last index of the log; the base's when nothing is behind it.
+    /// The last index of the log, at least the base's. One before the first when it is empty.
     pub last: u64,
 }
 
@@ -108,22 +125,24 @@ pub struct Write {
     pub sync: bool,
 }
 
-/// The log is to begin later: what is before the new base is no longer needed.
+/// A newer state is to be kept, so that the log can begin later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compact {
-    /// Where it begins from now on.
+    /// Where the state ends from now on; nothing behind it changes.
     pub base: Base,
     /// The state there.
     pub state: Vec<u8>,
-    /// Entries at or before the new base that stay for their payloads, in order. Any other entry
-    /// at or before it may go.
+    /// Where the log begins from now on: not before its present beginning, not behind the base.
+    pub start: Start,
+    /// Entries from the old beginning of the log up to the new one (exclusive) that stay for their
+    /// payloads, in order. The others between these may go; what was kept before stays.
     pub keep: Vec<u64>,
 }
 
 /// A state that came from another node has replaced everything. Its payloads were staged before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Install {
-    /// Where the log begins from now on; nothing is behind it.
+    /// Where the state ends. The log is empty: it begins right behind.
     pub base: Base,
     /// The state there.
     pub state: Vec<u8>,
