@@ -15,7 +15,7 @@ fn create(name: &str, spec: &[u8]) -> Command {
 }
 
 fn claim(at: i64) -> Command {
-    Command::Claim { coordinator: "c".to_owned(), at: Timestamp(at) }
+    Command::Claim { coordinator: "c".to_owned(), at: Timestamp(at), take_over: false }
 }
 
 /// A log whose appends wait for a word from the test, and fail when it says so.

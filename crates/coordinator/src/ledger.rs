@@ -51,7 +51,8 @@ impl Ledger {
 
     /// Takes office.
     pub(crate) async fn claim(&self, coordinator: &str) -> Result<Epoch, Status> {
-        let claim = Command::Claim { coordinator: coordinator.to_owned(), at: wall() };
+        let claim =
+            Command::Claim { coordinator: coordinator.to_owned(), at: wall(), take_over: true };
         match self.propose(&[claim]).await?.first() {
             Some(Reply::Claimed(epoch)) => Ok(*epoch),
             other => {

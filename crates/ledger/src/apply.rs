@@ -27,8 +27,12 @@ impl Ledger {
         );
         self.applied = index;
         match command {
-            Command::Claim { coordinator, at } => self.apply_claim(coordinator, *at),
+            Command::Claim { coordinator, at, take_over: _ } => self.apply_claim(coordinator, *at),
             Command::CreateRun { run, spec, seed, at } => self.create(run, spec, *seed, *at),
+            Command::Expire { runs } => self.expire(runs),
+            // The nodes compare states; the state itself has no part in it.
+            Command::Witness { .. } => Reply::Done,
+            Command::Raise { format } => self.raise(*format),
             Command::Run { run, change } => {
                 let epoch = self.epoch();
                 match self.runs.get_mut(run) {
@@ -48,6 +52,28 @@ impl Ledger {
         let epoch = Epoch(self.epoch().0 + 1);
         self.claim = Some(Claim { epoch, coordinator: coordinator.to_owned(), at });
         Reply::Claimed(epoch)
+    }
+
+    fn expire(&mut self, runs: &[RunId]) -> Reply {
+        let known = || runs.iter().filter_map(|id| self.runs.get(id));
+        if let Some(run) = known().find(|run| run.ended.is_none()) {
+            return Reply::Refused(Refusal::UnderWay { run: run.run.clone() });
+        }
+        if known().next().is_none() {
+            return Reply::Duplicate;
+        }
+        for run in runs {
+            self.runs.remove(run);
+        }
+        Reply::Done
+    }
+
+    fn raise(&mut self, format: u8) -> Reply {
+        if format <= self.format {
+            return Reply::Duplicate;
+        }
+        self.format = format;
+        Reply::Done
     }
 
     fn create(&mut self, id: &RunId, spec: &[u8], seed: i64, at: Timestamp) -> Reply {

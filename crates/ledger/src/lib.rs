@@ -17,6 +17,7 @@ mod apply;
 mod attempt;
 pub mod merge;
 pub mod node;
+mod payloads;
 mod snapshot;
 
 #[cfg(test)]
@@ -26,18 +27,39 @@ use std::collections::BTreeMap;
 
 use multibeam_model::record::RunRecord;
 use multibeam_model::{Epoch, RunId, Timestamp};
+use node::disk::NodeId;
+use node::members::Member;
 use serde::{Deserialize, Serialize};
 
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 
 /// The state of the ledger.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// The index of the last command that was applied; 0 when there was none.
     applied: u64,
+    /// The newest format of commands that is taken.
+    format: u8,
+    /// Who replicates it.
+    members: BTreeMap<NodeId, Member>,
     /// The newest claim of office.
     claim: Option<Claim>,
     runs: BTreeMap<RunId, RunRecord>,
+}
+
+/// The format of commands that a new ledger takes.
+const FIRST_FORMAT: u8 = 1;
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            applied: 0,
+            format: FIRST_FORMAT,
+            members: BTreeMap::new(),
+            claim: None,
+            runs: BTreeMap::new(),
+        }
+    }
 }
 
 /// A coordinator's claim of office.
@@ -52,6 +74,25 @@ pub struct Claim {
 }
 
 impl Ledger {
+    /// The state that a group of aggregators begins with: nothing but its founding members, at the
+    /// index of [`node::founding`].
+    #[must_use]
+    pub fn founded(members: BTreeMap<NodeId, Member>) -> Self {
+        Self { applied: node::FOUNDING_INDEX, members, ..Self::default() }
+    }
+
+    /// Who replicates it, and where they are.
+    #[must_use]
+    pub fn members(&self) -> &BTreeMap<NodeId, Member> {
+        &self.members
+    }
+
+    /// The newest format of commands that is taken.
+    #[must_use]
+    pub fn format(&self) -> u8 {
+        self.format
+    }
+
     /// The index of the last command that was applied; 0 when there was none.
     #[must_use]
     pub fn applied(&self) -> u64 {

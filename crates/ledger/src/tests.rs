@@ -67,7 +67,7 @@ pub(crate) fn run() -> RunId {
 }
 
 pub(crate) fn claim(who: &str, at: i64) -> Command {
-    Command::Claim { coordinator: who.to_owned(), at: Timestamp(at) }
+    Command::Claim { coordinator: who.to_owned(), at: Timestamp(at), take_over: false }
 }
 
 pub(crate) fn create(id: &str, seed: i64) -> Command {

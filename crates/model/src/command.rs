@@ -20,6 +20,9 @@ pub enum Command {
         coordinator: String,
         /// When it asked.
         at: Timestamp,
+        /// Whether it asks although another one may be alive and in office. Without this the
+        /// leader of the aggregators refuses such a claim ([`Refusal::InOffice`]).
+        take_over: bool,
     },
     /// A new run. A second one with the same id and the same bytes is a duplicate.
     CreateRun {
@@ -32,6 +35,23 @@ pub enum Command {
         seed: i64,
         /// When it was made.
         at: Timestamp,
+    },
+    /// Ended runs are forgotten, with all that was reported of them.
+    Expire {
+        /// The runs.
+        runs: Vec<RunId>,
+    },
+    /// The state of the aggregator that leads, for the others to compare theirs with.
+    Witness {
+        /// The last command that it had applied then.
+        index: u64,
+        /// The SHA-256 of its state after that.
+        hash: [u8; 32],
+    },
+    /// From now on commands of this format are taken: all aggregators can read it.
+    Raise {
+        /// The format.
+        format: u8,
     },
     /// Everything below belongs to one run.
     Run {
@@ -232,6 +252,18 @@ pub enum Refusal {
     /// Another run has this id.
     #[error("another run has this id")]
     RunExists,
+    /// Another coordinator is in office and was heard from a short while ago.
+    #[error("coordinator {coordinator} is in office and alive")]
+    InOffice {
+        /// Who.
+        coordinator: String,
+    },
+    /// The run has not ended.
+    #[error("run {run} has not ended")]
+    UnderWay {
+        /// The run.
+        run: RunId,
+    },
     /// A newer coordinator is in office.
     #[error("a newer coordinator (epoch {newest}) is in office")]
     OldEpoch {

@@ -49,12 +49,27 @@ const NOT_IN_CORES: &[&str] = &[
     "rand",
 ];
 
+/// What a core contains all the same, and why.
+const EXCUSED: &[(&str, &str, &str)] = &[
+    (
+        "multibeam-ledger",
+        "rand",
+        "raft draws the length of its waits for a leader, and nothing else",
+    ),
+    ("multibeam-ledger", "getrandom", "below rand"),
+];
+
 /// Crates that the program contains in two incompatible versions, and why.
 const TWICE: &[(&str, &str)] = &[
     ("base64", "0.22: tonic, k8s-openapi, tower-http"),
     ("embedded-io", "0.4 and 0.6: postcard names both, for writers that nobody uses here"),
     ("getrandom", "0.2: ring"),
+    ("rand", "0.8: raft"),
+    ("rand_chacha", "0.3: raft"),
+    ("rand_core", "0.6: raft"),
     ("syn", "2: procedural macros move to 3 one by one; it ends with the build"),
+    ("thiserror", "1: raft"),
+    ("thiserror-impl", "1: raft"),
 ];
 
 #[test]
@@ -82,7 +97,9 @@ fn cores_have_no_runtime_no_sockets_and_no_randomness() {
         seen += 1;
         for id in graph.tree(core) {
             let name = graph.name(id);
-            assert!(!NOT_IN_CORES.contains(&name), "{} contains {name}", graph.name(core));
+            let excused = EXCUSED.iter().any(|(c, n, _)| (*c, *n) == (graph.name(core), name));
+            let refused = NOT_IN_CORES.contains(&name) && !excused;
+            assert!(!refused, "{} contains {name}", graph.name(core));
         }
     }
     assert_eq!(seen, CORES.len());

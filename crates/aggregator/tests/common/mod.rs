@@ -166,7 +166,7 @@ pub(crate) fn decide(decision: Decision) -> Command {
 pub(crate) fn opening() -> Vec<Command> {
     let spec = serde_json::to_vec(&run_spec()).unwrap();
     vec![
-        Command::Claim { coordinator: "test".to_owned(), at: Timestamp(START) },
+        Command::Claim { coordinator: "test".to_owned(), at: Timestamp(START), take_over: false },
         Command::CreateRun { run: run(), spec, seed: 7, at: Timestamp(START) },
         decide(Decision::AdmitCatalog {
             target: TARGET,
