@@ -16,11 +16,14 @@
 //! ```
 
 mod actor;
+mod error;
 mod handle;
+pub mod peers;
 pub mod render;
 pub mod services;
 pub mod store;
 
-pub use actor::{Aggregator, Limits};
-pub use handle::{Handle, LedgerError};
+pub use actor::{Aggregator, Limits, Membership, Setup};
+pub use error::{Leader, LedgerError};
+pub use handle::Handle;
 pub use store::{Store, StoreError};

@@ -61,7 +61,7 @@ impl Embedded {
     pub async fn start(start: Start, directory: &RunDirectory) -> Result<Self, Exit> {
         let environment = |error: &dyn std::error::Error| fail(Exit::ENVIRONMENT, error);
         let store = Store::open(directory.ledger()).map_err(|error| environment(&error))?;
-        let ledger = Aggregator::start(store).map_err(|error| environment(&error))?;
+        let ledger = Aggregator::alone(store).map_err(|error| environment(&error))?;
         let alive = alive_file(&directory.alive()).await?;
         let tasks = TaskGroup::new();
         let spawner = tasks.spawner();
@@ -74,7 +74,7 @@ impl Embedded {
         let ledger_router = memory::server()
             .layer(roles::aggregator())
             .layer(ExtractLayer)
-            .add_service(ledger_server(ledger.clone()))
+            .add_service(ledger_server(ledger.clone(), None))
             .add_service(results_server(ledger.clone()));
         let drain = ledger_tasks.drain();
         spawner.spawn("aggregator", async move {

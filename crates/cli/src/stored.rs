@@ -42,7 +42,7 @@ impl Stored {
         }
         let store =
             Store::open(directory.ledger()).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-        let ledger = Aggregator::start(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+        let ledger = Aggregator::alone(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
         let Some(record) = ledger.record(&RunId(directory.name())) else {
             eprintln!(
                 "error: the ledger in {} has no run of that name",

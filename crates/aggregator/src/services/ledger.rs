@@ -1,15 +1,16 @@
 //! The ledger over gRPC.
 
 use bytes::Bytes;
-use multibeam_model::RunId;
-use multibeam_model::TargetId;
+use multibeam_model::{Epoch, RunId, TargetId};
 use multibeam_model::command::{Change, Command, Reply};
 use multibeam_model::record::RunRecord;
 use multibeam_model::run::RunSpec;
 use multibeam_proto::aggregator::v1 as wire;
 use multibeam_proto::aggregator::v1::ledger_server::Ledger;
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
+use super::forward::{Forward, at_the_leader};
 use super::{chunk, ledger_status};
 use crate::{Handle, LedgerError};
 
@@ -17,32 +18,39 @@ use crate::{Handle, LedgerError};
 #[derive(Clone, Debug)]
 pub struct LedgerService {
     ledger: Handle,
+    forward: Option<Forward>,
 }
 
 // === impl LedgerService ===
 
 impl LedgerService {
-    /// Serves this ledger.
+    /// Serves this ledger; `forward` leads to the other members.
     #[must_use]
-    pub fn new(ledger: Handle) -> Self {
-        Self { ledger }
+    pub fn new(ledger: Handle, forward: Option<Forward>) -> Self {
+        Self { ledger, forward }
     }
 
     async fn commit(
         &self,
         commands: Vec<Bytes>,
         allowed: fn(&Command) -> bool,
-    ) -> Result<Vec<Bytes>, Status> {
+    ) -> Result<Vec<Bytes>, LedgerError> {
         let decode = |bytes: Bytes| match Command::decode(&bytes) {
             Ok(command) if allowed(&command) => Ok((command, bytes)),
-            Ok(_) => Err(Status::permission_denied(
-                "only spec reports, suite nodes, and session facts are taken here",
-            )),
-            Err(error) => Err(ledger_status(&LedgerError::Command(error))),
+            Ok(_) => Err(LedgerError::Forbidden),
+            Err(error) => Err(LedgerError::Command(error)),
         };
-        let entries = commands.into_iter().map(decode).collect::<Result<_, Status>>()?;
-        let replies = self.ledger.submit(entries).await.map_err(|error| ledger_status(&error))?;
+        let entries = commands.into_iter().map(decode).collect::<Result<_, _>>()?;
+        let replies = self.ledger.submit(entries).await?;
         Ok(replies.iter().map(|reply| Reply::encode(reply).into()).collect())
+    }
+
+    /// Makes sure that what is read next is not behind, unless that will do. Answers then say so.
+    async fn fresh(&self, stale: bool) -> Result<(), Status> {
+        if stale {
+            return Ok(());
+        }
+        self.ledger.current().await.map_err(|error| ledger_status(&error))
     }
 
     fn find(&self, run: String) -> Result<RunRecord, Status> {
@@ -57,24 +65,53 @@ impl Ledger for LedgerService {
         &self,
         request: Request<wire::ProposeRequest>,
     ) -> Result<Response<wire::ProposeResponse>, Status> {
-        let replies = self.commit(request.into_inner().commands, |_| true).await?;
-        Ok(Response::new(wire::ProposeResponse { replies }))
+        let here = async |message: wire::ProposeRequest| {
+            let replies = self.commit(message.commands, may_be_proposed).await?;
+            Ok(wire::ProposeResponse { replies })
+        };
+        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+            forward.ledger(leader)?.propose(request).await
+        })
+        .await
     }
 
     async fn report(
         &self,
         request: Request<wire::ReportRequest>,
     ) -> Result<Response<wire::ReportResponse>, Status> {
-        let replies = self.commit(request.into_inner().commands, is_report).await?;
-        Ok(Response::new(wire::ReportResponse { replies }))
+        let here = async |message: wire::ReportRequest| {
+            let replies = self.commit(message.commands, is_report).await?;
+            Ok(wire::ReportResponse { replies })
+        };
+        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+            forward.ledger(leader)?.report(request).await
+        })
+        .await
+    }
+
+    async fn attend(
+        &self,
+        request: Request<wire::AttendRequest>,
+    ) -> Result<Response<wire::AttendResponse>, Status> {
+        let here = async |message: wire::AttendRequest| {
+            let newest = self.ledger.attend(Epoch(message.epoch)).await?;
+            Ok(wire::AttendResponse { newest: newest.0 })
+        };
+        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+            forward.ledger(leader)?.attend(request).await
+        })
+        .await
     }
 
     async fn read_run(
         &self,
         request: Request<wire::ReadRunRequest>,
     ) -> Result<Response<wire::ReadRunResponse>, Status> {
-        let record = self.find(request.into_inner().run)?;
-        Ok(Response::new(wire::ReadRunResponse { record: record.encode().into() }))
+        let wire::ReadRunRequest { run, stale } = request.into_inner();
+        self.fresh(stale).await?;
+        let record = self.find(run)?;
+        let answer = wire::ReadRunResponse { record: record.encode().into() };
+        Ok(marked(answer, stale))
     }
 
     type ReadCatalogStream = futures::stream::BoxStream<'static, Result<wire::Chunk, Status>>;
@@ -84,6 +121,7 @@ impl Ledger for LedgerService {
         request: Request<wire::ReadCatalogRequest>,
     ) -> Result<Response<Self::ReadCatalogStream>, Status> {
         let request = request.into_inner();
+        self.fresh(false).await?;
         let record = self.find(request.run)?;
         let target = record.targets.get(&TargetId(request.target));
         let catalog = target.and_then(|target| target.catalog.as_ref());
@@ -99,13 +137,29 @@ impl Ledger for LedgerService {
 
     async fn list_runs(
         &self,
-        _: Request<wire::ListRunsRequest>,
+        request: Request<wire::ListRunsRequest>,
     ) -> Result<Response<wire::ListRunsResponse>, Status> {
+        let stale = request.into_inner().stale;
+        self.fresh(stale).await?;
         let mut runs: Vec<_> =
             self.ledger.read(|ledger| ledger.runs().map(row).collect::<Vec<_>>());
         runs.sort_by_key(|run| run.created_ns);
-        Ok(Response::new(wire::ListRunsResponse { runs }))
+        Ok(marked(wire::ListRunsResponse { runs }, stale))
     }
+}
+
+/// Marks an answer that may be behind.
+fn marked<T>(answer: T, stale: bool) -> Response<T> {
+    let mut response = Response::new(answer);
+    if stale {
+        response.metadata_mut().insert("multibeam-stale", MetadataValue::from_static("true"));
+    }
+    response
+}
+
+/// What a coordinator may say. The rest is the leader's own.
+fn may_be_proposed(command: &Command) -> bool {
+    !matches!(command, Command::Witness { .. } | Command::Raise { .. } | Command::Expire { .. })
 }
 
 /// What a worker may say.

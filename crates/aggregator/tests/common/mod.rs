@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use multibeam_aggregator::store::MemoryLog;
+use multibeam_aggregator::store::MemoryDisk;
 use multibeam_aggregator::{Aggregator, Handle, services};
 use multibeam_ginkgo::admission::Admission;
 use multibeam_ginkgo::catalog::SpecIndex as CatalogIndex;
@@ -39,11 +39,11 @@ pub(crate) struct Served {
 }
 
 pub(crate) async fn serve() -> Served {
-    let ledger = Aggregator::start(MemoryLog::default()).unwrap();
+    let ledger = Aggregator::alone(MemoryDisk::default()).unwrap();
     let (client, server) = tokio::io::duplex(1 << 20);
     let incoming = tokio_stream::iter([Ok::<_, std::io::Error>(server)]);
     let router = Server::builder()
-        .add_service(services::ledger_server(ledger.clone()))
+        .add_service(services::ledger_server(ledger.clone(), None))
         .add_service(services::results_server(ledger.clone()));
     #[expect(clippy::disallowed_methods, reason = "tests end their own tasks")]
     tokio::spawn(router.serve_with_incoming(incoming));
@@ -166,7 +166,7 @@ pub(crate) fn decide(decision: Decision) -> Command {
 pub(crate) fn opening() -> Vec<Command> {
     let spec = serde_json::to_vec(&run_spec()).unwrap();
     vec![
-        Command::Claim { coordinator: "test".to_owned(), at: Timestamp(START), take_over: false },
+        Command::Claim { coordinator: "test".to_owned(), at: Timestamp(START), take_over: true },
         Command::CreateRun { run: run(), spec, seed: 7, at: Timestamp(START) },
         decide(Decision::AdmitCatalog {
             target: TARGET,

@@ -36,14 +36,14 @@ pub(super) async fn aggregator(args: AggregatorArgs) -> Result<(), Exit> {
     let security = connect::security(&args.tls)?;
     let (listener, address) = listen(args.listen, &security).await?;
     let store = Store::open(&args.data).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-    let ledger = Aggregator::start(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let ledger = Aggregator::alone(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     let plaintext = matches!(security, Security::Plaintext);
     let router = security
         .server()
         .map_err(|error| fail(Exit::INPUT, &error))?
         .layer(roles::aggregator().accept_plaintext(plaintext))
         .layer(ExtractLayer)
-        .add_service(ledger_server(ledger.clone()))
+        .add_service(ledger_server(ledger.clone(), None))
         .add_service(results_server(ledger.clone()));
     let tasks = TaskGroup::new();
     let drain = tasks.spawner().drain();
