@@ -59,7 +59,9 @@ pub enum LedgerError {
         leader: Option<Leader>,
     },
     /// Too much waits to be replicated.
-    #[error("too much waits to be replicated (hint: a majority of the aggregators is slow or away)")]
+    #[error(
+        "too much waits to be replicated (hint: a majority of the aggregators is slow or away)"
+    )]
     Busy,
     /// A change of members was not begun.
     #[error(transparent)]

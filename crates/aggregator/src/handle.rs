@@ -1,10 +1,11 @@
 //! How the rest of the process talks to the ledger.
 
+use std::error::Error;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use multibeam_ledger::Ledger;
-use multibeam_ledger::node::disk::NodeId;
+use multibeam_ledger::node::disk::{LogEntry, NodeId, ReadLog};
 use multibeam_ledger::node::io::Answer;
 use multibeam_ledger::node::members::MemberChange;
 use multibeam_ledger::node::{Node, Status};
@@ -18,12 +19,33 @@ use crate::store::SharedReader;
 use crate::{Leader, LedgerError};
 
 /// The node of this member.
-pub(crate) type LocalNode = Node<SharedReader>;
+pub(crate) type LocalNode = Node<LogReader>;
+
+/// Reads the log until the ledger stops; then the storage is let go of, whoever still has a handle.
+#[derive(Clone)]
+pub(crate) struct LogReader(Arc<RwLock<Option<SharedReader>>>);
+
+impl LogReader {
+    pub(crate) fn new(reader: SharedReader) -> Self {
+        Self(Arc::new(RwLock::new(Some(reader))))
+    }
+
+    fn close(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl ReadLog for LogReader {
+    fn entry(&self, index: u64) -> Result<Option<LogEntry>, Box<dyn Error + Send + Sync>> {
+        let reader = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        reader.ok_or(LedgerError::Stopped)?.entry(index)
+    }
+}
 
 /// What the owner thread and the handles share.
 pub(crate) struct Shared {
     node: RwLock<LocalNode>,
-    reader: RwLock<Option<SharedReader>>,
+    reader: LogReader,
     pub(crate) budget: Arc<Semaphore>,
     pub(crate) limits: Limits,
 }
@@ -31,11 +53,11 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         node: LocalNode,
-        reader: SharedReader,
+        reader: LogReader,
         budget: Arc<Semaphore>,
         limits: Limits,
     ) -> Self {
-        Self { node: RwLock::new(node), reader: RwLock::new(Some(reader)), budget, limits }
+        Self { node: RwLock::new(node), reader, budget, limits }
     }
 
     // Only a panic of the owner can poison it, and the owner is gone then.
@@ -48,12 +70,8 @@ impl Shared {
         self.node.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reader(&self) -> Option<SharedReader> {
-        self.reader.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     pub(crate) fn close_reader(&self) {
-        *self.reader.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.reader.close();
     }
 }
 
@@ -233,9 +251,9 @@ impl Handle {
     /// # Errors
     /// When the storage fails, or nothing with a payload stands there.
     pub fn payload(&self, at: PayloadRef) -> Result<Vec<u8>, LedgerError> {
-        let reader = self.shared.reader().ok_or(LedgerError::Stopped)?;
         let index = at.index;
-        let entry = reader.entry(index).map_err(|source| LedgerError::Entry { index, source })?;
+        let entry = self.shared.reader.entry(index);
+        let entry = entry.map_err(|source| LedgerError::Entry { index, source })?;
         let entry = entry.ok_or(LedgerError::NoPayload { index })?;
         let command = Command::decode(&entry.data);
         let command =

@@ -26,4 +26,4 @@ pub mod store;
 pub use actor::{Aggregator, Limits, Membership, Setup};
 pub use error::{Leader, LedgerError};
 pub use handle::Handle;
-pub use store::{Store, StoreError};
+pub use store::{DiskStore as Store, StoreError};

@@ -66,6 +66,10 @@ impl Disk for Gated {
         self.inner.forget(payloads)
     }
 
+    fn retain(&mut self, payloads: &[u64]) -> Result<(), StoreError> {
+        self.inner.retain(payloads)
+    }
+
     fn stage(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
         self.inner.stage(entries)
     }
@@ -178,7 +182,9 @@ async fn a_shutdown_finishes_what_was_proposed_and_frees_the_store() {
 
     let again = Aggregator::alone(Store::open(temp.path()).unwrap()).unwrap();
     assert_eq!(again.runs(), handle.runs());
-    assert_eq!(again.read(|ledger| ledger.hash()), handle.read(|ledger| ledger.hash()));
+    let records =
+        |handle: &Handle| handle.read(|ledger| ledger.runs().cloned().collect::<Vec<_>>());
+    assert_eq!(records(&again), records(&handle));
     assert_eq!(again.propose(vec![create("r07", b"x")]).await.unwrap(), [Reply::Duplicate]);
     let other = again.propose(vec![create("r07", b"y")]).await.unwrap();
     assert_eq!(other, [Reply::Refused(Refusal::RunExists)]);
@@ -243,7 +249,8 @@ async fn a_log_of_a_newer_version_is_refused() {
 #[tokio::test]
 async fn a_directory_of_another_member_is_refused() {
     let mut disk = MemoryDisk::default();
-    let identity = Identity { node: multibeam_ledger::node::disk::NodeId(2), group: "g".to_owned() };
+    let identity =
+        Identity { node: multibeam_ledger::node::disk::NodeId(2), group: "g".to_owned() };
     disk.found(&identity, &Base::default(), &[]).unwrap();
     let error = Aggregator::alone(disk).unwrap_err().to_string();
     assert!(error.contains("member 2") && error.contains("\"g\""), "{error}");

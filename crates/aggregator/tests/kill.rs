@@ -28,7 +28,7 @@ fn child() {
     let (Ok(dir), Ok(round)) = (std::env::var(DIR), std::env::var(ROUND)) else {
         return;
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let handle = Aggregator::alone(Store::open(dir).unwrap()).unwrap();
         let mut tasks = tokio::task::JoinSet::new();
@@ -77,7 +77,7 @@ fn nothing_that_was_answered_is_missing() {
     let mut before = 0;
     for (round, after) in [1, 250, 3, 90, 17, 600, 41, 2].into_iter().enumerate() {
         answered.extend(run_and_kill(temp.path(), round, after));
-        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let _context = runtime.enter();
         let handle = Aggregator::alone(Store::open(temp.path()).unwrap()).unwrap();
         let applied = *handle.applied().borrow();

@@ -73,7 +73,7 @@ async fn a_report_counts_once_however_often_it_is_sent() {
     assert_eq!(again, [Reply::Duplicate, Reply::Sealed]);
     let again = send(&mut served, &[second, first]).await.unwrap();
     assert_eq!(again, [Reply::Sealed, Reply::Sealed]);
-    let request = wire::ReadRunRequest { run: run().0 };
+    let request = wire::ReadRunRequest { run: run().0, stale: false };
     let read = served.ledger_client.read_run(request).await.unwrap().into_inner();
     let record = RunRecord::decode(&read.record).unwrap();
     let sealed = record.attempt(attempt(1, 1)).unwrap();
@@ -104,7 +104,7 @@ async fn runs_and_catalogs_are_read() {
     let mut served = serve().await;
     mixed_run(&served).await;
     let list = |mut client: multibeam_proto::aggregator::v1::ledger_client::LedgerClient<_>| async move {
-        client.list_runs(wire::ListRunsRequest {}).await.unwrap().into_inner().runs
+        client.list_runs(wire::ListRunsRequest { stale: false }).await.unwrap().into_inner().runs
     };
     let runs = list(served.ledger_client.clone()).await;
     assert_eq!((runs[0].run.as_str(), runs[0].name.as_str()), (run().0.as_str(), "nightly"));

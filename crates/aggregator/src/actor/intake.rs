@@ -19,9 +19,7 @@ impl<D: Disk> Owner<D> {
                 match question {
                     Question::Read => Input::Read { ticket },
                     Question::Attend(epoch) => Input::Attend { ticket, epoch },
-                    Question::Members { change, force } => {
-                        Input::Members { ticket, change, force }
-                    }
+                    Question::Members { change, force } => Input::Members { ticket, change, force },
                 }
             }
             Message::Close => return Ok(()),

@@ -15,6 +15,8 @@ impl<D: Disk> Owner<D> {
             self.answer(work.answers);
             if let Some(install) = work.install {
                 self.disk.install(&install)?;
+                let payloads = self.shared.read_node().ledger().payloads(..);
+                self.disk.retain(&payloads)?;
             }
             if work.unstage {
                 self.disk.unstage()?;

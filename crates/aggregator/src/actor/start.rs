@@ -12,10 +12,10 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{Limits, Owner};
-use crate::handle::{Handle, Shared};
+use crate::LedgerError;
+use crate::handle::{Handle, LocalNode, LogReader, Shared};
 use crate::peers::{PeerEvent, Peers};
 use crate::store::{Disk, Identity};
-use crate::LedgerError;
 
 /// What a member is when its directory is fresh. Later starts go on from the directory.
 #[derive(Clone, Debug)]
@@ -100,13 +100,14 @@ impl Aggregator {
             None => (None, mpsc::channel(1).1),
         };
         // On damaged files the storage engine returns errors or panics.
-        let opened = catch_unwind(AssertUnwindSafe(|| open(&mut disk, &identity, membership, config)));
-        let node = opened.unwrap_or(Err(LedgerError::Stopped))?;
+        let open = AssertUnwindSafe(|| open(&mut disk, &identity, membership, config));
+        let opened = catch_unwind(open);
+        let (node, reader) = opened.unwrap_or(Err(LedgerError::Stopped))?;
         let (queue, waiting) = mpsc::channel(limits.queue);
         let (applied_tx, applied) = watch::channel(node.ledger().applied());
         let (stopped_tx, stopped) = watch::channel(None);
         let budget = Arc::new(Semaphore::new(limits.queue_bytes as usize));
-        let shared = Arc::new(Shared::new(node, disk.reader(), budget, limits));
+        let shared = Arc::new(Shared::new(node, reader, budget, limits));
         let mut owner = Owner {
             disk,
             shared: Arc::clone(&shared),
@@ -139,7 +140,7 @@ fn open<D: Disk>(
     identity: &Identity,
     membership: Membership,
     config: NodeConfig,
-) -> Result<Node<crate::store::SharedReader>, LedgerError> {
+) -> Result<(LocalNode, LogReader), LedgerError> {
     match disk.identity() {
         Some(found) if found == *identity => {}
         Some(found) => {
@@ -156,7 +157,11 @@ fn open<D: Disk>(
             Membership::Joining => disk.found(identity, &Base::default(), &[])?,
         },
     }
-    Ok(Node::new(config, &disk.recovered()?, disk.reader())?)
+    let reader = LogReader::new(disk.reader());
+    let node = Node::new(config, &disk.recovered()?, reader.clone())?;
+    // What an expiry let go of just before a crash may be back.
+    disk.retain(&node.ledger().payloads(..))?;
+    Ok((node, reader))
 }
 
 impl<D: Disk> Owner<D> {

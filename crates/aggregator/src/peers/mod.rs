@@ -5,9 +5,14 @@ use multibeam_ledger::node::envelope::Received;
 use multibeam_ledger::node::io::{Outgoing, SnapshotOrder};
 use tokio::sync::oneshot;
 pub enum PeerEvent {
-    Message(Received), Unreachable(NodeId), Reads { node: NodeId, format: u8 }, SnapshotSent { to: NodeId, ok: bool },
-    SnapshotHas { reply: oneshot::Sender<u64> }, Stage { entries: Vec<LogEntry>, reply: oneshot::Sender<()> },
-    StageAborted, Install { message: Received, state: Vec<u8>, reply: oneshot::Sender<()> },
+    Message(Received),
+    Unreachable(NodeId),
+    Reads { node: NodeId, format: u8 },
+    SnapshotSent { to: NodeId, ok: bool },
+    SnapshotHas { reply: oneshot::Sender<u64> },
+    Stage { entries: Vec<LogEntry>, reply: oneshot::Sender<()> },
+    StageAborted,
+    Install { message: Received, state: Vec<u8>, reply: oneshot::Sender<()> },
 }
 pub struct Peers;
 impl Peers {

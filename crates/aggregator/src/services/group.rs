@@ -37,7 +37,11 @@ impl Group for GroupService {
             // Only the leader knows how the others stand, and only a present one.
             self.ledger.current().await?;
             let status = self.ledger.status();
-            if status.leader == Some(status.id) { Ok(list(status)) } else { Err(self.ledger.not_leader()) }
+            if status.leader == Some(status.id) {
+                Ok(list(status))
+            } else {
+                Err(self.ledger.not_leader())
+            }
         };
         at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
             forward.group(leader)?.list_members(request).await

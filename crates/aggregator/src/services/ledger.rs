@@ -1,10 +1,10 @@
 //! The ledger over gRPC.
 
 use bytes::Bytes;
-use multibeam_model::{Epoch, RunId, TargetId};
 use multibeam_model::command::{Change, Command, Reply};
 use multibeam_model::record::RunRecord;
 use multibeam_model::run::RunSpec;
+use multibeam_model::{Epoch, RunId, TargetId};
 use multibeam_proto::aggregator::v1 as wire;
 use multibeam_proto::aggregator::v1::ledger_server::Ledger;
 use tonic::metadata::MetadataValue;
