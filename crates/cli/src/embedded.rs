@@ -89,7 +89,8 @@ impl Embedded {
         let hub = Hub::start(aggregator.clone(), &name, &spawner)
             .await
             .map_err(|error| environment(&error))?;
-        let service = CoordinatorServer::new(CoordinatorService::new(hub, host.clone()))
+        // The lock on `alive` has shown that no earlier suite process of this run lives.
+        let service = CoordinatorServer::new(CoordinatorService::new(hub, host.clone()).alone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let router = memory::server()

@@ -8,8 +8,8 @@ use multibeam_model::{AttemptId, Epoch, RunId, WorkerId};
 use tokio::sync::mpsc;
 use tracing::{Instrument as _, Span};
 
-use crate::hub::ToHub;
 use crate::ledger::Ledger;
+use crate::messages::ToHub;
 
 /// Decisions in one request; more only make the first ones wait.
 const BATCH: usize = 256;

@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use multibeam_model::event::{Event, What};
-use multibeam_model::link::{CoordinatorMessage, Hello, WorkerMessage};
+use multibeam_model::link::{CoordinatorMessage, Hello, ProcessNews, WorkerMessage};
 use multibeam_model::record::RunRecord;
 use multibeam_model::run::{Limits, RunSpec};
-use multibeam_model::status::RunStatus;
-use multibeam_model::{Epoch, Moment, RunId, TargetId, WorkerId};
+use multibeam_model::{Epoch, Moment, RunId, WorkerId};
 use multibeam_rt::tasks::Spawner;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tonic::Status;
 
 use crate::clock::{Clock, wall};
 use crate::committer::{self, Effect, Performed};
+use crate::doubt::Doubts;
 use crate::ledger::Ledger;
+use crate::messages::ToHub;
 use crate::run::{ActiveRun, Begin};
 use crate::workers::{ToStream, Workers};
 
@@ -29,34 +30,6 @@ const ENDED_RUNS: usize = 32;
 
 /// How often silent workers are looked for.
 const LEASE_CHECK: Duration = Duration::from_secs(1);
-
-/// What the hub is told.
-#[derive(Debug)]
-pub(crate) enum ToHub {
-    /// A worker opened a stream.
-    Connected { hello: Hello, stream: u64, sender: ToStream },
-    /// A worker said something.
-    Said { worker: WorkerId, number: u64, acknowledged: u64, message: WorkerMessage },
-    /// A stream ended.
-    Disconnected { worker: WorkerId, stream: u64 },
-    /// A worker sent a target's catalog.
-    Catalog { run: RunId, target: TargetId, digest: String, bytes: Vec<u8> },
-    /// The ledger has a run's decisions.
-    Performed { run: RunId, performed: Performed },
-    /// A run is in the ledger and begins.
-    Begin(Box<Begin>, oneshot::Sender<Result<(), Status>>),
-    /// Somebody cancels a run; the ledger knows it already.
-    Cancel { run: RunId, force: bool },
-    /// Somebody watches a run.
-    Watch { run: RunId, reply: oneshot::Sender<Option<Watched>> },
-}
-
-/// A run's state and what happens from there on.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    pub(crate) status: RunStatus,
-    pub(crate) events: broadcast::Receiver<Event>,
-}
 
 /// Why a coordinator cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +72,7 @@ impl Hub {
             inbox,
             workers: Workers::default(),
             runs: BTreeMap::new(),
+            doubts: Doubts::default(),
             committers: JoinSet::new(),
         };
         let drain = spawner.drain();
@@ -130,6 +104,7 @@ struct Task {
     inbox: mpsc::Sender<ToHub>,
     workers: Workers,
     runs: BTreeMap<RunId, ActiveRun>,
+    doubts: Doubts,
     committers: JoinSet<()>,
 }
 
@@ -183,6 +158,10 @@ impl Task {
             ToHub::Cancel { run, force } => {
                 self.with_run(&run, |run| run.cancel(force, now));
             }
+            ToHub::Settle { doubt, reply } => {
+                self.doubts.add(doubt, reply);
+                self.doubts.resolve(now, &self.workers);
+            }
             ToHub::Watch { run, reply } => {
                 let _ = reply.send(self.runs.get(&run).map(ActiveRun::watch));
             }
@@ -219,6 +198,10 @@ impl Task {
                 self.with_run(&run, |run| run.prepared(&worker, target, result, now));
             }
             WorkerMessage::Process { run, process, news } => {
+                if matches!(news, ProcessNews::Ended { .. }) {
+                    self.workers.ended(worker, &run, process);
+                    self.doubts.resolve(now, &self.workers);
+                }
                 self.with_run(&run, |run| run.news(process, news, now));
             }
             WorkerMessage::ClusterReady { ready, detail } => {
@@ -230,6 +213,11 @@ impl Task {
             WorkerMessage::CleanedUp { run, process, removed } => {
                 self.with_run(&run, |run| run.cleaned_up(worker, process, removed, now));
             }
+            WorkerMessage::Settled { epoch } if epoch == self.epoch => {
+                self.workers.settled(worker);
+                self.doubts.resolve(now, &self.workers);
+            }
+            WorkerMessage::Settled { .. } => {}
         }
     }
 
@@ -335,6 +323,7 @@ impl Task {
 
     fn expire_workers(&mut self) {
         let now = self.clock.now();
+        self.doubts.resolve(now, &self.workers);
         let active = self.runs.values().filter(|run| !run.is_over()).map(ActiveRun::patience);
         let patience = active.max().unwrap_or_else(|| Limits::default().patience());
         for gone in self.workers.expire(patience, now) {

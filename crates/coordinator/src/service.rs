@@ -20,7 +20,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::wall;
-use crate::hub::{Hub, ToHub, Watched, read_spec};
+use crate::doubt::Doubt;
+use crate::hub::{Hub, read_spec};
+use crate::messages::{ToHub, Watched};
 use crate::run::Begin;
 use crate::workers::STREAM_QUEUE;
 
@@ -31,6 +33,8 @@ pub struct CoordinatorService {
     streams: Arc<AtomicU64>,
     /// Names this host in the clusters' lock objects.
     host: String,
+    /// Whether an earlier coordinator may have left processes running.
+    heir: bool,
 }
 
 type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -39,7 +43,14 @@ impl CoordinatorService {
     /// The service in front of a hub.
     #[must_use]
     pub fn new(hub: Hub, host: String) -> Self {
-        Self { hub, streams: Arc::default(), host }
+        Self { hub, streams: Arc::default(), host, heir: true }
+    }
+
+    /// The same for a coordinator whose predecessors' suite processes are known to be dead, so that
+    /// nothing has to be waited for.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { heir: false, ..self }
     }
 
     async fn create(&self, run: String, spec_json: Vec<u8>) -> Result<RunId, Status> {
@@ -62,14 +73,18 @@ impl CoordinatorService {
 
     /// Takes a run up that an earlier coordinator has left.
     async fn resume(&self, run: RunId, force: bool) -> Result<RunId, Status> {
-        let here = self.hub.ask(|reply| ToHub::Watch { run: run.clone(), reply }).await?;
-        if here.is_some_and(|watched| watched.status.verdict.is_none()) {
-            return Err(Status::already_exists(format!(
-                "run {run} is under way (hint: `multibeam attach {run}` follows it)"
-            )));
-        }
-        let record = self.hub.record(&run).await?;
+        self.not_under_way(&run).await?;
+        let mut record = self.hub.record(&run).await?;
         resumable(&record, force)?;
+        if self.heir {
+            let patience = read_spec(&record.spec)?.limits.patience();
+            let doubt = Doubt::of(&record, patience);
+            self.hub.ask(|reply| ToHub::Settle { doubt, reply }).await?;
+            // Meanwhile much may have happened.
+            self.not_under_way(&run).await?;
+            record = self.hub.record(&run).await?;
+            resumable(&record, force)?;
+        }
         let decide = |decision| Command::Run {
             run: run.clone(),
             change: Change::Decide { epoch: self.hub.epoch, decision },
@@ -96,6 +111,16 @@ impl CoordinatorService {
         })
         .await?;
         Ok(run)
+    }
+
+    async fn not_under_way(&self, run: &RunId) -> Result<(), Status> {
+        let here = self.hub.ask(|reply| ToHub::Watch { run: run.clone(), reply }).await?;
+        match here.is_some_and(|watched| watched.status.verdict.is_none()) {
+            true => Err(Status::already_exists(format!(
+                "run {run} is under way (hint: `multibeam attach {run}` follows it)"
+            ))),
+            false => Ok(()),
+        }
     }
 
     async fn begin(&self, begin: Begin) -> Result<(), Status> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use multibeam_aggregator::render::RunJson;
 use multibeam_model::outcome::Verdict;
@@ -20,6 +21,9 @@ use crate::place::{RunDirectory, Served, find};
 use crate::stored::{Stored, status_of};
 use crate::view::summary;
 use crate::{connect, preflight, rerun};
+
+/// A coordinator that takes longer to begin a run has a reason that the user wants to know.
+const SHORT_WAIT: Duration = Duration::from_secs(2);
 
 /// Runs a run.
 pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
@@ -122,7 +126,17 @@ async fn submit(
 ) -> Result<(), Exit> {
     let request =
         SubmitRequest { spec_json: spec_json.into(), resume_run, force, run: String::new() };
-    let submitted = served.coordinator.submit(request).await;
+    let submitted = served.coordinator.submit(request);
+    tokio::pin!(submitted);
+    let submitted = match tokio::time::timeout(SHORT_WAIT, &mut submitted).await {
+        Ok(submitted) => submitted,
+        Err(_) => {
+            eprintln!(
+                "waiting for the coordinator, which may have to wait itself: a worker that it cannot reach keeps what an earlier one started until its lease is over"
+            );
+            submitted.await
+        }
+    };
     served.run = submitted.map_err(|status| fail_status(&status))?.into_inner().run;
     Ok(())
 }

@@ -24,7 +24,8 @@ use spans::Spans;
 use tokio::sync::broadcast;
 
 use crate::committer::Effect;
-use crate::hub::{Effects, Watched, event};
+use crate::hub::{Effects, event};
+use crate::messages::Watched;
 
 /// Events that a slow watcher may be behind before it gets a new snapshot instead.
 const EVENTS: usize = 4096;

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod executions;
+mod handover;
 mod holds;
 mod lease;
 mod link;

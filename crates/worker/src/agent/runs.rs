@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use tracing::{Instrument as _, Span, debug_span, info_span};
 
+use super::handover::Handover;
 use super::holds::{Holds, mark_of};
 use super::prepare::Workshop;
 use super::process::{self, Context, ToProcess};
@@ -44,6 +45,7 @@ pub(super) struct Runs {
     /// Lease and heartbeat of each run: the shortest of all apply.
     paces: BTreeMap<RunId, Pace>,
     processes: BTreeMap<(RunId, ProcessId), mpsc::Sender<ToProcess>>,
+    handover: Handover,
     /// The processes' tasks.
     running: JoinSet<()>,
     /// Everything else.
@@ -91,6 +93,7 @@ impl Runs {
             heard,
             paces: BTreeMap::new(),
             processes: BTreeMap::new(),
+            handover: Handover::default(),
             running: JoinSet::new(),
             tasks: JoinSet::new(),
             releases: JoinSet::new(),
@@ -111,9 +114,12 @@ impl Runs {
         let context = contexts.first().map(String::as_str);
         match message {
             CoordinatorMessage::Welcome { epoch } => {
-                if self.epoch.replace(epoch).is_some_and(|before| before != epoch) {
-                    // A coordinator that knows nothing of these processes counts them as lost.
+                if self.epoch.replace(epoch) != Some(epoch) {
+                    // A coordinator that knows nothing of these processes counts them as lost, as
+                    // soon as they are gone.
                     self.processes.clear();
+                    self.handover.welcomed(epoch);
+                    self.tell_settled();
                 }
             }
             CoordinatorMessage::HeartbeatAck { sent_at } => self.renew(sent_at),
@@ -143,11 +149,23 @@ impl Runs {
         let WorkerMessage::Process { run, process, news } = news else { return };
         match news {
             ProcessNews::Ended { .. } => {
-                self.processes.remove(&(run.clone(), *process));
+                let process = (run.clone(), *process);
+                self.processes.remove(&process);
+                self.handover.ended(&process);
+                self.tell_settled();
             }
             ProcessNews::Fact(fact) => self.share(run, process.session, fact),
             _ => {}
         }
+    }
+
+    fn tell_settled(&mut self) {
+        let Some(epoch) = self.handover.settled() else { return };
+        let news = self.shared.news.clone();
+        self.tasks.spawn(async move {
+            // The worker ends when it no longer listens.
+            let _ = news.send(WorkerMessage::Settled { epoch }).await;
+        });
     }
 
     /// Ends every process and waits until all are gone.
@@ -294,6 +312,7 @@ impl Runs {
             start,
         };
         self.running.spawn(process::run(context, inbox).instrument(span));
+        self.handover.started((run.clone(), process));
         self.processes.insert((run, process), orders);
     }
 
