@@ -176,7 +176,7 @@ impl Task {
                 tracing::info!(%worker, cluster, slots, host, "worker joined");
                 let runs: Vec<RunId> = self.runs.keys().cloned().collect();
                 for run in runs {
-                    self.with_run(&run, |run| run.worker_joined(&hello, now));
+                    self.with_run(&run, |run| run.worker_joined(&hello, None, now));
                 }
             }
             Ok(false) => {}
@@ -205,6 +205,7 @@ impl Task {
                 self.with_run(&run, |run| run.news(process, news, now));
             }
             WorkerMessage::ClusterReady { ready, detail } => {
+                self.workers.cluster_ready(worker, ready, &detail);
                 let runs: Vec<RunId> = self.runs.keys().cloned().collect();
                 for run in runs {
                     self.with_run(&run, |run| run.cluster_ready(worker, ready, &detail, now));
@@ -262,8 +263,10 @@ impl Task {
             self.with_run(&id, |run| run.activate(now));
             let clusters = self.runs.get(&id).into_iter().flat_map(ActiveRun::cluster_names);
             let workers = clusters.flat_map(|name| self.workers.of_cluster(name));
-            for hello in workers.cloned().collect::<Vec<Hello>>() {
-                self.with_run(&id, |run| run.worker_joined(&hello, now));
+            let workers =
+                workers.map(|(hello, unready)| (hello.clone(), unready.map(str::to_owned)));
+            for (hello, unready) in workers.collect::<Vec<_>>() {
+                self.with_run(&id, |run| run.worker_joined(&hello, unready.as_deref(), now));
             }
         }
     }
@@ -373,3 +376,6 @@ pub(crate) fn read_spec(bytes: &[u8]) -> Result<RunSpec, Status> {
         None => Ok(spec),
     }
 }
+
+#[cfg(test)]
+mod tests;

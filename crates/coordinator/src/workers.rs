@@ -38,6 +38,8 @@ pub(crate) struct Worker {
     inbox: Inbox,
     stream: Option<(u64, ToStream)>,
     heard: Moment,
+    /// What its cluster answered last, while it does not answer as it should.
+    unready: Option<String>,
     /// Nothing that an earlier coordinator had it start lives any more.
     settled: bool,
     /// What this coordinator had it start and has not heard the end of.
@@ -69,6 +71,7 @@ impl Workers {
             inbox: Inbox::default(),
             stream: None,
             heard: now,
+            unready: None,
             settled: false,
             processes: BTreeSet::new(),
         });
@@ -159,9 +162,21 @@ impl Workers {
         }
     }
 
-    /// The workers of a cluster, by the cluster's name.
-    pub(crate) fn of_cluster<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Hello> {
-        self.known.values().map(|worker| &worker.hello).filter(move |hello| hello.cluster == name)
+    /// A worker's cluster began or ceased to answer. Runs that begin later have to know as well.
+    pub(crate) fn cluster_ready(&mut self, worker: &WorkerId, ready: bool, detail: &str) {
+        if let Some(worker) = self.known.get_mut(worker) {
+            worker.unready = (!ready).then(|| detail.to_owned());
+        }
+    }
+
+    /// The workers of a cluster, by the cluster's name, each with what the cluster answers to it
+    /// while it is not ready.
+    pub(crate) fn of_cluster<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a Hello, Option<&'a str>)> {
+        let workers = self.known.values().filter(move |worker| worker.hello.cluster == name);
+        workers.map(|worker| (&worker.hello, worker.unready.as_deref()))
     }
 
     /// Takes out the workers that were silent for longer than this.

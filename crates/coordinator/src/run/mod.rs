@@ -5,6 +5,7 @@ mod perform;
 mod prepare;
 mod spans;
 mod tell;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::event::{Event, What};
-use multibeam_model::link::{CoordinatorMessage, Hello, ProcessNews};
+use multibeam_model::link::{CoordinatorMessage, ProcessNews};
 use multibeam_model::run::RunSpec;
 use multibeam_model::status::RunStatus;
 use multibeam_model::{
@@ -211,56 +212,6 @@ impl ActiveRun {
         // A queued run ends without having begun.
         self.queued = false;
         self.schedule(Input::Cancel { force }, now);
-    }
-
-    pub(crate) fn worker_joined(&mut self, hello: &Hello, now: Moment) {
-        let cluster = self.cluster_named(&hello.cluster);
-        let Some(cluster) = cluster.filter(|_| !self.queued && !self.is_over()) else { return };
-        self.workers.insert(hello.worker.clone(), cluster);
-        self.show(What::WorkerJoined {
-            worker: hello.worker.0.clone(),
-            cluster,
-            slots: hello.slots,
-        });
-        let joined =
-            Input::WorkerJoined { worker: hello.worker.clone(), cluster, slots: hello.slots };
-        self.schedule(joined, now);
-        self.ask_to_prepare(&hello.worker, cluster);
-    }
-
-    pub(crate) fn worker_lost(&mut self, worker: &WorkerId, reason: &str, now: Moment) {
-        let Some(cluster) = self.workers.remove(worker) else { return };
-        let reason = reason.to_owned();
-        self.show(What::WorkerLeft { worker: worker.0.clone(), cluster, reason });
-        self.ask_another_for_catalogs(worker);
-        if self.unready.remove(worker) {
-            // What it could not see may be there for the others.
-            self.readiness(cluster, "", now);
-        }
-        self.schedule(Input::WorkerLost { worker: worker.clone() }, now);
-    }
-
-    pub(crate) fn cluster_ready(
-        &mut self,
-        worker: &WorkerId,
-        ready: bool,
-        detail: &str,
-        now: Moment,
-    ) {
-        let Some(cluster) = self.workers.get(worker).copied() else { return };
-        if ready {
-            self.unready.remove(worker);
-        } else {
-            self.unready.insert(worker.clone());
-        }
-        self.readiness(cluster, detail, now);
-    }
-
-    /// A cluster is ready when all its workers find it so: what is handed out may go to any of them.
-    fn readiness(&mut self, cluster: ClusterId, detail: &str, now: Moment) {
-        let ready = !self.unready.iter().any(|worker| self.workers.get(worker) == Some(&cluster));
-        self.show(What::ClusterReady { cluster, ready, detail: detail.to_owned() });
-        self.schedule(Input::ClusterReady { cluster, ready }, now);
     }
 
     pub(crate) fn cleaned_up(

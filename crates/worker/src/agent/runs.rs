@@ -38,7 +38,7 @@ const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Runs {
     shared: Arc<Shared>,
-    epoch: Option<Epoch>,
+    epoch: watch::Sender<Option<Epoch>>,
     lease: watch::Sender<BootMillis>,
     /// When the last acknowledged heartbeat was sent.
     heard: Moment,
@@ -88,7 +88,7 @@ impl Runs {
         };
         Self {
             shared: Arc::new(shared),
-            epoch: None,
+            epoch: watch::Sender::new(None),
             lease: watch::Sender::new(lease),
             heard,
             paces: BTreeMap::new(),
@@ -102,7 +102,7 @@ impl Runs {
     }
 
     pub(super) fn epoch(&self) -> Option<Epoch> {
-        self.epoch
+        *self.epoch.borrow()
     }
 
     pub(super) fn processes(&self) -> Vec<(RunId, ProcessId)> {
@@ -114,7 +114,8 @@ impl Runs {
         let context = contexts.first().map(String::as_str);
         match message {
             CoordinatorMessage::Welcome { epoch } => {
-                if self.epoch.replace(epoch) != Some(epoch) {
+                if self.epoch() != Some(epoch) {
+                    self.epoch.send_replace(Some(epoch));
                     // A coordinator that knows nothing of these processes counts them as lost, as
                     // soon as they are gone.
                     self.processes.clear();
@@ -259,7 +260,8 @@ impl Runs {
         if self.shared.config.kubeconfig.is_some() && !std::mem::replace(&mut self.monitored, true)
         {
             let shared = Arc::clone(&self.shared);
-            self.tasks.spawn(async move { shared.monitor().await });
+            let epoch = self.epoch.subscribe();
+            self.tasks.spawn(async move { shared.monitor(epoch).await });
         }
     }
 
