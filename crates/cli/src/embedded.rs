@@ -24,6 +24,7 @@ use multibeam_worker::suite::process::GuardProgram;
 use crate::commands::{fail, fail_status};
 use crate::exit::Exit;
 use crate::follow::{CtrlC, Look, follow};
+use crate::kubeconfigs::{self, Written};
 use crate::place::{RunDirectory, Served};
 use crate::roles;
 
@@ -119,7 +120,9 @@ impl Embedded {
         let (spec, resume_run, force) = match start {
             Start::New(spec) => (*spec, None, false),
             Start::Resume { force } => {
-                (stored_spec(&ledger, directory)?, Some(directory.name()), force)
+                let spec = stored_spec(&ledger, directory)?;
+                kubeconfigs::check(&spec, Written::Before)?;
+                (spec, Some(directory.name()), force)
             }
         };
         let mut served = Served::over(channel.clone(), directory.name());

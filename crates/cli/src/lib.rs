@@ -12,6 +12,7 @@ pub mod embedded;
 pub mod exit;
 pub mod files;
 pub mod follow;
+pub mod kubeconfigs;
 pub mod load;
 pub mod place;
 pub mod preflight;

@@ -16,6 +16,7 @@ use crate::embedded::{Embedded, Start};
 use crate::exit::Exit;
 use crate::files::{self, fetch_all};
 use crate::follow::{CtrlC, Look, follow};
+use crate::kubeconfigs::{self, Written};
 use crate::load::load;
 use crate::place::{RunDirectory, Served, find};
 use crate::stored::{Stored, status_of};
@@ -39,17 +40,19 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
             None => resume(&args, run, look).await,
         };
     }
-    let (mut spec, results) = match (&args.rerun_failed, &args.file) {
-        (Some(run), _) => (failures_of(&args, run).await?, args.place.results.clone()),
+    let (mut spec, loaded, results) = match (&args.rerun_failed, &args.file) {
+        (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results.clone()),
         (None, Some(file)) => {
             let loaded = load(file, color)?;
             let results = results_directory(&args, &loaded.results);
-            (loaded.run, results)
+            (loaded.run.clone(), Some(loaded), results)
         }
         (None, None) => unreachable!("clap asks for one of them"),
     };
+    let written = loaded.as_ref().map_or(Written::Before, |loaded| Written::In(loaded, color));
     spec.seed = args.seed.or(spec.seed);
     if let Some(endpoint) = &args.place.endpoint {
+        kubeconfigs::leave_out(&mut spec, written);
         let channel = connect::channel(endpoint, &args.place.tls)?;
         let mut served = Served::over(channel, String::new());
         let json = serde_json::to_vec(&spec).map_err(|error| fail(Exit::INPUT, &error))?;
@@ -61,6 +64,7 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
         return follow_remote(served, &results, look).await;
     }
     // Wrong input shows before anything is made on disk.
+    kubeconfigs::check(&spec, written)?;
     preflight::check(&mut spec).await?;
     let directory = new_directory(&results)?;
     here(Start::New(Box::new(spec)), directory, look).await

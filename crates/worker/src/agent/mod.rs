@@ -30,7 +30,7 @@ use multibeam_rt::trace::Inject;
 use tokio::sync::{mpsc, watch};
 use tonic::transport::Channel;
 
-pub use cluster::Probing;
+pub use cluster::{Probing, check_kubeconfig};
 use link::{Link, Received};
 pub use prepare::discover_suite;
 use runs::Runs;
