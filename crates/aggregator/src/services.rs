@@ -1,6 +1,7 @@
 //! The gRPC services. They translate and check sizes; who may call what is decided by the layer in
 //! front of them, from the caller's certificate.
 
+mod clusters;
 mod ledger;
 mod results;
 

@@ -150,6 +150,9 @@ impl Task {
             ToHub::Catalog { run, target, digest, bytes } => {
                 self.with_run(&run, |run| run.catalog(target, &digest, bytes, now));
             }
+            ToHub::ServedBy { run, target, reply } => {
+                let _ = reply.send(self.runs.get(&run).and_then(|run| run.served_by(target)));
+            }
             ToHub::Performed { run, performed } => self.performed(&run, performed, now),
             ToHub::Begin(begin, reply) => {
                 // The caller may be gone; the run begins all the same.

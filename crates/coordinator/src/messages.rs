@@ -23,6 +23,9 @@ pub(crate) enum ToHub {
     Disconnected { worker: WorkerId, stream: u64 },
     /// A worker sent a target's catalog.
     Catalog { run: RunId, target: TargetId, digest: String, bytes: Vec<u8> },
+    /// Somebody wants to know which clusters serve a target, by name; `None` when the run is not
+    /// under way or has no such target.
+    ServedBy { run: RunId, target: TargetId, reply: oneshot::Sender<Option<Vec<String>>> },
     /// The ledger has a run's decisions.
     Performed { run: RunId, performed: Performed },
     /// A run is in the ledger and begins.

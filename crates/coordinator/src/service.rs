@@ -127,6 +127,26 @@ impl CoordinatorService {
         self.hub.ask(|reply| ToHub::Begin(Box::new(begin), reply)).await?
     }
 
+    /// A worker sends the catalogs of targets that its own cluster serves.
+    pub(crate) async fn may_send_catalog(
+        &self,
+        peer: Option<Peer>,
+        run: &RunId,
+        target: TargetId,
+    ) -> Result<(), Status> {
+        let ask = |reply| ToHub::ServedBy { run: run.clone(), target, reply };
+        let clusters = self.hub.ask(ask).await?.ok_or_else(|| {
+            Status::not_found(format!("run {run} is not under way here, or has no target {target}"))
+        })?;
+        match peer.is_some_and(|peer| clusters.iter().any(|name| peer.may_serve(name))) {
+            true => Ok(()),
+            false => Err(Status::permission_denied(format!(
+                "this certificate may not send the catalog of target {target} of run {run}, which runs on {} (hint: each worker needs the certificate of its own cluster)",
+                clusters.join(", ")
+            ))),
+        }
+    }
+
     async fn watched(&self, run: &RunId) -> Result<Watched, Status> {
         let watched = self.hub.ask(|reply| ToHub::Watch { run: run.clone(), reply }).await?;
         watched.ok_or_else(|| {
@@ -185,19 +205,19 @@ impl Coordinator for CoordinatorService {
     ) -> Result<Response<wire::UploadCatalogResponse>, Status> {
         /// As much as one command of the ledger may carry.
         const LARGEST: usize = multibeam_proto::MAX_MESSAGE_BYTES / 2;
+        let peer = request.extensions().get::<Peer>().cloned();
         let mut chunks = request.into_inner();
-        let mut whole: Option<(RunId, TargetId, String, Vec<u8>)> = None;
+        let first = chunks.message().await?;
+        let first = first.ok_or_else(|| Status::invalid_argument("expected a catalog"))?;
+        let (run, target, digest) = (RunId(first.run), TargetId(first.target), first.digest);
+        self.may_send_catalog(peer, &run, target).await?;
+        let mut bytes = first.data.to_vec();
         while let Some(chunk) = chunks.message().await? {
-            let (.., bytes) = whole.get_or_insert_with(|| {
-                (RunId(chunk.run.clone()), TargetId(chunk.target), chunk.digest.clone(), Vec::new())
-            });
             if bytes.len() + chunk.data.len() > LARGEST {
                 return Err(Status::resource_exhausted("the catalog is too large"));
             }
             bytes.extend_from_slice(&chunk.data);
         }
-        let (run, target, digest, bytes) =
-            whole.ok_or_else(|| Status::invalid_argument("expected a catalog"))?;
         let catalog = ToHub::Catalog { run, target, digest, bytes };
         let sent = self.hub.inbox.send(catalog).await;
         sent.map_err(|_| Status::unavailable("shutting down"))?;

@@ -8,8 +8,10 @@ use multibeam_model::record::RunRecord;
 use multibeam_model::run::RunSpec;
 use multibeam_proto::aggregator::v1 as wire;
 use multibeam_proto::aggregator::v1::ledger_server::Ledger;
+use multibeam_rt::access::Peer;
 use tonic::{Request, Response, Status};
 
+use super::clusters::{Clusters, cluster_of};
 use super::{chunk, ledger_status};
 use crate::{Handle, LedgerError};
 
@@ -17,6 +19,7 @@ use crate::{Handle, LedgerError};
 #[derive(Clone, Debug)]
 pub struct LedgerService {
     ledger: Handle,
+    clusters: Clusters,
 }
 
 // === impl LedgerService ===
@@ -25,24 +28,50 @@ impl LedgerService {
     /// Serves this ledger.
     #[must_use]
     pub fn new(ledger: Handle) -> Self {
-        Self { ledger }
+        Self { ledger, clusters: Clusters::default() }
     }
 
     async fn commit(
         &self,
         commands: Vec<Bytes>,
-        allowed: fn(&Command) -> bool,
+        allowed: impl Fn(&Command) -> Result<(), Status>,
     ) -> Result<Vec<Bytes>, Status> {
         let decode = |bytes: Bytes| match Command::decode(&bytes) {
-            Ok(command) if allowed(&command) => Ok((command, bytes)),
-            Ok(_) => Err(Status::permission_denied(
-                "only spec reports, suite nodes, and session facts are taken here",
-            )),
+            Ok(command) => allowed(&command).map(|()| (command, bytes)),
             Err(error) => Err(ledger_status(&LedgerError::Command(error))),
         };
         let entries = commands.into_iter().map(decode).collect::<Result<_, Status>>()?;
         let replies = self.ledger.submit(entries).await.map_err(|error| ledger_status(&error))?;
         Ok(replies.iter().map(|reply| Reply::encode(reply).into()).collect())
+    }
+
+    /// Whether a worker may say this: it speaks of specs, suite nodes, and facts, and of those of
+    /// its own cluster. What the ledger does not know is left to the ledger to refuse.
+    fn may_report(&self, peer: Option<&Peer>, command: &Command) -> Result<(), Status> {
+        let Command::Run {
+            run,
+            change: change @ (Change::Report(_) | Change::SuiteNode(_) | Change::Fact { .. }),
+        } = command
+        else {
+            return Err(Status::permission_denied(
+                "only spec reports, suite nodes, and session facts are taken here",
+            ));
+        };
+        let (cluster, spec) = self.ledger.read(|ledger| {
+            let record = ledger.run(run);
+            let cluster = record.and_then(|record| cluster_of(record, change));
+            // The names are in the run's spec, which never changes.
+            let spec = record.filter(|_| !self.clusters.knows(run));
+            (cluster, spec.map(|record| record.spec.clone()))
+        });
+        let Some(cluster) = cluster else { return Ok(()) };
+        let name = self.clusters.name(run, cluster, spec.as_deref());
+        match name.filter(|name| peer.is_some_and(|peer| peer.may_serve(name))) {
+            Some(_) => Ok(()),
+            None => Err(Status::permission_denied(format!(
+                "this certificate may not report for the cluster of this session of run {run} (hint: each worker needs the certificate of its own cluster)"
+            ))),
+        }
     }
 
     fn find(&self, run: String) -> Result<RunRecord, Status> {
@@ -57,7 +86,7 @@ impl Ledger for LedgerService {
         &self,
         request: Request<wire::ProposeRequest>,
     ) -> Result<Response<wire::ProposeResponse>, Status> {
-        let replies = self.commit(request.into_inner().commands, |_| true).await?;
+        let replies = self.commit(request.into_inner().commands, |_| Ok(())).await?;
         Ok(Response::new(wire::ProposeResponse { replies }))
     }
 
@@ -65,7 +94,9 @@ impl Ledger for LedgerService {
         &self,
         request: Request<wire::ReportRequest>,
     ) -> Result<Response<wire::ReportResponse>, Status> {
-        let replies = self.commit(request.into_inner().commands, is_report).await?;
+        let peer = request.extensions().get::<Peer>().cloned();
+        let allowed = |command: &Command| self.may_report(peer.as_ref(), command);
+        let replies = self.commit(request.into_inner().commands, allowed).await?;
         Ok(Response::new(wire::ReportResponse { replies }))
     }
 
@@ -106,14 +137,6 @@ impl Ledger for LedgerService {
         runs.sort_by_key(|run| run.created_ns);
         Ok(Response::new(wire::ListRunsResponse { runs }))
     }
-}
-
-/// What a worker may say.
-fn is_report(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Run { change: Change::Report(_) | Change::SuiteNode(_) | Change::Fact { .. }, .. }
-    )
 }
 
 fn row(record: &RunRecord) -> wire::RunRow {

@@ -2,10 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use multibeam_model::TargetId;
 use multibeam_model::run::{ClusterSpec, SuiteSpec, TargetSpec};
+use multibeam_rt::access::Peer;
+use multibeam_rt::identity::{Identity, Role};
+use multibeam_rt::tasks::TaskGroup;
+use tonic::Code;
 use tonic::transport::Endpoint;
 
 use super::*;
+use crate::CoordinatorService;
 use crate::messages::Watched;
 
 /// A hub whose ledger never answers.
@@ -46,8 +52,8 @@ fn ready(hub: &mut Task, name: &str, number: u64, ready: bool) {
     hub.handle(ToHub::Said { worker: worker(name), number, acknowledged: 0, message });
 }
 
-/// Begins a run of one target on these clusters.
-fn begin(hub: &mut Task, run: &str, clusters: &[&str]) {
+/// A run of one target on these clusters.
+fn a_run(run: &str, clusters: &[&str]) -> Begin {
     let suite = SuiteSpec {
         binary: "/suite".into(),
         args: Vec::new(),
@@ -83,16 +89,19 @@ fn begin(hub: &mut Task, run: &str, clusters: &[&str]) {
         limits: Limits::default(),
         matrix_junit: false,
     };
-    let begin = Begin {
+    Begin {
         run: RunId(run.into()),
         spec,
         seed: 1,
         recovered: None,
         catalogs: BTreeMap::new(),
         holder: "h".into(),
-    };
+    }
+}
+
+fn begin(hub: &mut Task, run: &str, clusters: &[&str]) {
     let (reply, mut answer) = oneshot::channel();
-    hub.handle(ToHub::Begin(Box::new(begin), reply));
+    hub.handle(ToHub::Begin(Box::new(a_run(run, clusters)), reply));
     assert!(answer.try_recv().unwrap().is_ok());
 }
 
@@ -134,4 +143,29 @@ async fn a_run_that_waited_for_its_turn_knows_as_well() {
     let now = hub.clock.now();
     hub.activate_runs(now);
     assert_eq!(unready(&mut hub, "r2"), [true]);
+}
+
+#[tokio::test]
+async fn a_worker_sends_catalogs_of_what_its_own_cluster_serves() {
+    let tasks = TaskGroup::new();
+    let (inbox, messages) = mpsc::channel(8);
+    let task = Task { inbox: inbox.clone(), ..hub() };
+    let (ledger, epoch, spawner) = (task.ledger.clone(), task.epoch, tasks.spawner());
+    spawner.spawn("hub", task.run(messages, std::future::pending()));
+    let hub = Hub { inbox, spawner, ledger, epoch };
+    let run = Box::new(a_run("r", &["a", "b"]));
+    assert!(hub.ask(|reply| ToHub::Begin(run, reply)).await.unwrap().is_ok());
+
+    let service = CoordinatorService::new(hub, "h".into());
+    let worker = |name: &str| Peer::Certified(Identity { role: Role::Worker, name: name.into() });
+    let code = async |peer: Peer, run: &str, target| {
+        let run = RunId(run.into());
+        let sent = service.may_send_catalog(Some(peer), &run, TargetId(target));
+        sent.await.map_err(|status| status.code())
+    };
+    assert_eq!(code(worker("b"), "r", 0).await, Ok(()));
+    assert_eq!(code(Peer::Embedded, "r", 0).await, Ok(()));
+    assert_eq!(code(worker("c"), "r", 0).await, Err(Code::PermissionDenied));
+    assert_eq!(code(worker("a"), "r", 1).await, Err(Code::NotFound));
+    assert_eq!(code(worker("a"), "other", 0).await, Err(Code::NotFound));
 }

@@ -173,6 +173,13 @@ impl ActiveRun {
         self.spec.clusters.iter().map(|cluster| cluster.name.as_str())
     }
 
+    /// The names of a target's clusters.
+    pub(crate) fn served_by(&self, target: TargetId) -> Option<Vec<String>> {
+        let clusters = &self.spec.targets.get(target.0 as usize)?.clusters;
+        let name = |cluster: &u32| self.cluster_name(ClusterId(*cluster)).to_owned();
+        Some(clusters.iter().map(name).collect())
+    }
+
     /// How long its workers may be silent.
     pub(crate) fn patience(&self) -> Duration {
         self.spec.limits.patience()
