@@ -204,7 +204,13 @@ impl Embedded {
             Ok(late) => tracing::warn!(?late, "parts did not end in time"),
             Err(panicked) => return Err(fail(Exit::ENVIRONMENT, &panicked)),
         }
-        self.ledger.shutdown().await.map_err(|error| fail(Exit::ENVIRONMENT, &*error))
+        match tokio::time::timeout(GRACE, self.ledger.shutdown()).await {
+            Ok(closed) => closed.map_err(|error| fail(Exit::ENVIRONMENT, &*error)),
+            Err(_) => {
+                eprintln!("error: the ledger does not close (hint: does its disk answer?)");
+                Err(Exit::ENVIRONMENT)
+            }
+        }
     }
 }
 

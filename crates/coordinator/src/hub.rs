@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tonic::Status;
 
 use crate::clock::{Clock, wall};
-use crate::committer::{self, Effect, Performed};
+use crate::committer::{self, Effects, Performed};
 use crate::doubt::Doubts;
 use crate::ledger::Ledger;
 use crate::messages::ToHub;
@@ -161,6 +161,7 @@ impl Task {
             ToHub::Cancel { run, force } => {
                 self.with_run(&run, |run| run.cancel(force, now));
             }
+            ToHub::Abandon { run } => self.abandon(&run, now),
             ToHub::Settle { doubt, reply } => {
                 self.doubts.add(doubt, reply);
                 self.doubts.resolve(now, &self.workers);
@@ -231,14 +232,14 @@ impl Task {
             return Err(Status::already_exists("this run is under way"));
         }
         let (effects, received) = mpsc::unbounded_channel();
-        self.committers.spawn(committer::run(
+        let committer = self.committers.spawn(committer::run(
             self.ledger.clone(),
             id.clone(),
             self.epoch,
             received,
             self.inbox.clone(),
         ));
-        self.runs.insert(id, ActiveRun::new(begin, effects));
+        self.runs.insert(id, ActiveRun::new(begin, Effects::new(effects, committer)));
         self.activate_runs(now);
         Ok(())
     }
@@ -279,10 +280,7 @@ impl Task {
             tracing::error!(%run, %reason, "the ledger takes no more decisions of this run");
             // Its watchers see the stream end without an end of the run. Its processes end: a
             // coordinator that takes the run up counts their attempts as lost.
-            self.release_workers(run);
-            self.runs.remove(run);
-            self.activate_runs(now);
-            return;
+            return self.abandon(run, now);
         }
         for (worker, message) in performed.sends {
             let contexts = self.runs.get(run).map(|run| run.contexts(&message));
@@ -297,6 +295,16 @@ impl Task {
             self.forget(run);
             self.activate_runs(now);
         }
+    }
+
+    /// Lets go of a run without an end of it; a resume goes on with it.
+    fn abandon(&mut self, run: &RunId, now: Moment) {
+        self.release_workers(run);
+        if let Some(run) = self.runs.remove(run) {
+            // What it still decides must not reach the ledger behind a resume's back.
+            run.stop_committing();
+        }
+        self.activate_runs(now);
     }
 
     /// The run stays to be watched for a while; its workers need it no more.
@@ -363,9 +371,6 @@ async fn sleep_until(clock: Clock, moment: Option<Moment>) {
 pub(crate) fn event(what: What) -> Event {
     Event { at: wall(), what }
 }
-
-/// Where a run's effects go.
-pub(crate) type Effects = mpsc::UnboundedSender<Effect>;
 
 /// A run's spec as the ledger keeps it. Its clusters are looked up by number later on.
 pub(crate) fn read_spec(bytes: &[u8]) -> Result<RunSpec, Status> {

@@ -32,6 +32,8 @@ pub(crate) enum ToHub {
     Begin(Box<Begin>, oneshot::Sender<Result<(), Status>>),
     /// Somebody cancels a run; the ledger knows it already.
     Cancel { run: RunId, force: bool },
+    /// Somebody kills a run, and the ledger cannot be reached: its processes must die all the same.
+    Abandon { run: RunId },
     /// Somebody waits until nothing of a run is alive.
     Settle { doubt: Doubt, reply: oneshot::Sender<()> },
     /// Somebody watches a run.

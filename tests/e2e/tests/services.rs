@@ -21,7 +21,7 @@ struct System<'a> {
     aggregator: String,
     workers: Vec<Program>,
     coordinator_program: Option<Program>,
-    _aggregator: Program,
+    aggregator_program: Program,
 }
 
 impl<'a> System<'a> {
@@ -45,7 +45,7 @@ impl<'a> System<'a> {
             aggregator,
             workers: Vec::new(),
             coordinator_program: Some(second),
-            _aggregator: first,
+            aggregator_program: first,
         };
         for (cluster, data) in [("a", "a-1"), ("a", "a-2"), ("b", "b-1")] {
             let worker = this.worker(cluster, cluster, data);
@@ -320,4 +320,22 @@ fn the_next_coordinator_goes_on_when_the_workers_have_come_back() {
     for cluster in ["a", "b"] {
         trace::assert_serial_alone(cluster, &trace::executions(&scratch.trace(cluster)));
     }
+}
+
+#[test]
+fn ctrl_c_without_a_ledger() {
+    let scratch = Scratch::new();
+    let system = System::start(&scratch);
+    let path = scratch.run_file("run.yaml", shaped("50"));
+    let run = system.user(&["run", "--plain", "-f", path.to_str().unwrap()]);
+    let run = scratch.start(run);
+    wait_for("specs to run", || (scratch.trace("b").len() > 4).then_some(()));
+    system.aggregator_program.signal(Signal::SIGSTOP);
+    run.signal(Signal::SIGINT);
+    run.wait_for_output("the ledger cannot be reached");
+    run.signal(Signal::SIGINT);
+    processes::wait_until_gone(scratch.path());
+    let ended = run.wait().expect(4);
+    assert!(ended.stderr.contains("the ledger cannot be reached"), "{}", ended.stderr);
+    system.aggregator_program.signal(Signal::SIGCONT);
 }

@@ -26,6 +26,9 @@ use crate::{connect, preflight, rerun};
 /// A coordinator that takes longer to begin a run has a reason that the user wants to know.
 const SHORT_WAIT: Duration = Duration::from_secs(2);
 
+/// How long a run that failed may take to write what it has.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
 /// Runs a run.
 pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     let look = Look { json: args.json, plain: args.plain, color };
@@ -103,9 +106,18 @@ async fn here(start: Start, directory: RunDirectory, look: Look) -> Result<(), E
     let mut embedded = Embedded::start(start, &directory).await?;
     let followed = embedded.follow(look).await;
     let served = &embedded.served;
-    let written = fetch_all(&served.results, &served.run, directory.path()).await;
+    let written = fetch_all(&served.results, &served.run, directory.path());
+    let status = match followed {
+        Ok(status) => status,
+        Err(exit) => {
+            // What there is, unless the ledger itself is what failed.
+            let _ = tokio::time::timeout(LAST_WORDS, written).await;
+            let _ = embedded.end().await;
+            return Err(exit);
+        }
+    };
+    let written = written.await;
     let ended = embedded.end().await;
-    let status = followed?;
     let summary = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     ended?;
     show_end(&status, &summary, directory.path(), look);

@@ -24,8 +24,8 @@ use multibeam_sched::{Input, Recovered, RunShape, Scheduler, TargetShape};
 use spans::Spans;
 use tokio::sync::broadcast;
 
-use crate::committer::Effect;
-use crate::hub::{Effects, event};
+use crate::committer::{Effect, Effects};
+use crate::hub::event;
 use crate::messages::Watched;
 
 /// Events that a slow watcher may be behind before it gets a new snapshot instead.
@@ -199,6 +199,11 @@ impl ActiveRun {
         self.status.verdict.is_some()
     }
 
+    /// Nothing more of it is to reach the ledger.
+    pub(crate) fn stop_committing(&self) {
+        self.effects.stop();
+    }
+
     pub(crate) fn watch(&self) -> Watched {
         Watched { status: self.status.clone(), events: self.events.subscribe() }
     }
@@ -293,8 +298,7 @@ impl ActiveRun {
 
     fn effect(&self, mut effect: Effect) {
         effect.span = Some(self.spans.run().clone());
-        // The committer ends only when this coordinator is out of office.
-        let _ = self.effects.send(effect);
+        self.effects.send(effect);
     }
 
     /// Shows an event to all watchers.
