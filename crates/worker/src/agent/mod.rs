@@ -15,6 +15,7 @@ mod process;
 mod runs;
 mod shared;
 mod ship;
+mod start;
 mod target;
 
 use std::fs::File;
