@@ -69,7 +69,7 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     // Wrong input shows before anything is made on disk.
     kubeconfigs::check(&spec, written)?;
     preflight::check(&mut spec).await?;
-    let directory = new_directory(&results)?;
+    let directory = new_directory(&results, &spec.name)?;
     here(Start::New(Box::new(spec)), directory, look).await
 }
 
@@ -157,8 +157,8 @@ async fn submit(
     Ok(())
 }
 
-/// The directory of a new run bears its id.
-fn new_directory(results: &Path) -> Result<RunDirectory, Exit> {
+/// The directory of a new run bears its id; the name is for lists.
+pub(super) fn new_directory(results: &Path, name: &str) -> Result<RunDirectory, Exit> {
     let failed = |error: std::io::Error| {
         eprintln!("error: cannot make a directory in {}: {error}", results.display());
         Exit::ENVIRONMENT
@@ -166,6 +166,7 @@ fn new_directory(results: &Path) -> Result<RunDirectory, Exit> {
     let directory = RunDirectory::new(results, &multibeam_coordinator::new_run_id());
     let hidden = directory.ledger();
     fs::create_dir_all(hidden.parent().unwrap_or(results)).map_err(failed)?;
+    fs::write(directory.title(), name).map_err(failed)?;
     Ok(directory)
 }
 
