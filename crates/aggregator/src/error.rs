@@ -31,8 +31,11 @@ pub enum LedgerError {
     #[error("malformed command")]
     Command(#[source] DecodeError),
     /// A command that this caller may not propose.
-    #[error("only spec reports, suite nodes, and session facts are taken here")]
-    Forbidden,
+    #[error("{reason}")]
+    Forbidden {
+        /// Why not.
+        reason: String,
+    },
     /// A proposed command is of a newer format than all aggregators can read.
     #[error(
         "a command of a newer format than {newest} is not taken yet (hint: upgrade all aggregators first)"

@@ -1,6 +1,7 @@
 //! The gRPC services. They translate and check sizes; who may call what is decided by the layer in
 //! front of them, from the caller's certificate.
 
+mod clusters;
 mod forward;
 mod group;
 mod ledger;
@@ -57,7 +58,7 @@ fn ledger_status(error: &LedgerError) -> Status {
             "a command cannot be read (hint: use the same version of multibeam everywhere)",
         ),
         LedgerError::TooLarge { .. } => Status::invalid_argument(error.to_string()),
-        LedgerError::Forbidden => Status::permission_denied(error.to_string()),
+        LedgerError::Forbidden { .. } => Status::permission_denied(error.to_string()),
         LedgerError::Format { .. } => Status::failed_precondition(error.to_string()),
         LedgerError::NotLeader { leader } => {
             let mut status = Status::unavailable(error.to_string());

@@ -6,11 +6,14 @@ mod common;
 use common::*;
 use multibeam_model::Cause;
 use multibeam_model::LossCause;
-use multibeam_model::command::{Command, Decision, Refusal, Reply};
+use multibeam_model::command::{Change, Command, Decision, Refusal, Reply};
+use multibeam_model::link::SessionFact;
 use multibeam_model::outcome::{ProcessEnd, Verdict};
 use multibeam_model::record::{AttemptState, RunRecord};
-use multibeam_model::{GroupId, Timestamp};
+use multibeam_model::{GroupId, SessionId, SpecState, Timestamp};
 use multibeam_proto::aggregator::v1 as wire;
+use multibeam_rt::access::Peer;
+use multibeam_rt::identity::{Identity, Role};
 use tonic::Code;
 
 async fn send(served: &mut Served, commands: &[Command]) -> Result<Vec<Reply>, tonic::Status> {
@@ -97,6 +100,32 @@ async fn workers_only_report() {
     served.ledger.shutdown().await.unwrap();
     let error = send(&mut served, &[report(0, 1, 0, 0, "passed")]).await.unwrap_err();
     assert_eq!((error.code(), error.message()), (Code::Unavailable, "the ledger has stopped"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_reports_for_its_own_cluster_only() {
+    let worker = |name: &str| Peer::Certified(Identity { role: Role::Worker, name: name.into() });
+    let fact = in_run(Change::Fact {
+        session: SessionId(0),
+        fact: SessionFact::ReportBeforeSuite { state: SpecState::Passed },
+    });
+    let all =
+        [report(0, 1, 0, 0, "passed"), suite_node(0, "SynchronizedBeforeSuite"), fact.clone()];
+    for (name, allowed) in [("c1", true), ("c2", false)] {
+        let mut served = serve_for(worker(name)).await;
+        done(&served.ledger, opening()).await;
+        done(&served.ledger, vec![hand_out(0, 1, 1)]).await;
+        for command in &all {
+            let answer = send(&mut served, std::slice::from_ref(command)).await;
+            match allowed {
+                true => assert!(!matches!(answer.unwrap()[..], [Reply::Refused(_)])),
+                false => assert_eq!(answer.unwrap_err().code(), Code::PermissionDenied),
+            }
+        }
+        // What nobody knows is no secret.
+        let unknown = send(&mut served, &[report(3, 1, 0, 3, "passed")]).await.unwrap();
+        assert_eq!(unknown, [Reply::Refused(Refusal::Unknown)]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

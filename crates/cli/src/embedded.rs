@@ -24,6 +24,7 @@ use multibeam_worker::suite::process::GuardProgram;
 use crate::commands::{fail, fail_status};
 use crate::exit::Exit;
 use crate::follow::{CtrlC, Look, follow};
+use crate::kubeconfigs::{self, Written};
 use crate::place::{RunDirectory, Served};
 use crate::roles;
 
@@ -89,7 +90,8 @@ impl Embedded {
         let hub = Hub::start(aggregator.clone(), &name, &spawner)
             .await
             .map_err(|error| environment(&error))?;
-        let service = CoordinatorServer::new(CoordinatorService::new(hub, host.clone()))
+        // The lock on `alive` has shown that no earlier suite process of this run lives.
+        let service = CoordinatorServer::new(CoordinatorService::new(hub, host.clone()).alone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let router = memory::server()
@@ -118,7 +120,9 @@ impl Embedded {
         let (spec, resume_run, force) = match start {
             Start::New(spec) => (*spec, None, false),
             Start::Resume { force } => {
-                (stored_spec(&ledger, directory)?, Some(directory.name()), force)
+                let spec = stored_spec(&ledger, directory)?;
+                kubeconfigs::check(&spec, Written::Before)?;
+                (spec, Some(directory.name()), force)
             }
         };
         let mut served = Served::over(channel.clone(), directory.name());
@@ -200,7 +204,13 @@ impl Embedded {
             Ok(late) => tracing::warn!(?late, "parts did not end in time"),
             Err(panicked) => return Err(fail(Exit::ENVIRONMENT, &panicked)),
         }
-        self.ledger.shutdown().await.map_err(|error| fail(Exit::ENVIRONMENT, &*error))
+        match tokio::time::timeout(GRACE, self.ledger.shutdown()).await {
+            Ok(closed) => closed.map_err(|error| fail(Exit::ENVIRONMENT, &*error)),
+            Err(_) => {
+                eprintln!("error: the ledger does not close (hint: does its disk answer?)");
+                Err(Exit::ENVIRONMENT)
+            }
+        }
     }
 }
 

@@ -65,6 +65,12 @@ impl RunDirectory {
         self.hidden().join("alive.lock")
     }
 
+    /// What the run file calls the run. The ledger has it as well, but belongs to one program.
+    #[must_use]
+    pub fn title(&self) -> PathBuf {
+        self.hidden().join("name")
+    }
+
     /// The summary.
     #[must_use]
     pub fn summary(&self) -> PathBuf {

@@ -7,9 +7,12 @@ use multibeam_model::run::RunSpec;
 use multibeam_model::{Epoch, RunId, TargetId};
 use multibeam_proto::aggregator::v1 as wire;
 use multibeam_proto::aggregator::v1::ledger_server::Ledger;
-use tonic::metadata::MetadataValue;
+use multibeam_rt::access::Peer;
+use multibeam_rt::identity::{Identity, Role};
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 
+use super::clusters::{Clusters, cluster_of};
 use super::forward::{Forward, at_the_leader};
 use super::{chunk, ledger_status};
 use crate::{Handle, LedgerError};
@@ -19,6 +22,7 @@ use crate::{Handle, LedgerError};
 pub struct LedgerService {
     ledger: Handle,
     forward: Option<Forward>,
+    clusters: Clusters,
 }
 
 // === impl LedgerService ===
@@ -27,17 +31,16 @@ impl LedgerService {
     /// Serves this ledger; `forward` leads to the other members.
     #[must_use]
     pub fn new(ledger: Handle, forward: Option<Forward>) -> Self {
-        Self { ledger, forward }
+        Self { ledger, forward, clusters: Clusters::default() }
     }
 
     async fn commit(
         &self,
         commands: Vec<Bytes>,
-        allowed: fn(&Command) -> bool,
+        allowed: impl Fn(&Command) -> Result<(), LedgerError>,
     ) -> Result<Vec<Bytes>, LedgerError> {
         let decode = |bytes: Bytes| match Command::decode(&bytes) {
-            Ok(command) if allowed(&command) => Ok((command, bytes)),
-            Ok(_) => Err(LedgerError::Forbidden),
+            Ok(command) => allowed(&command).map(|()| (command, bytes)),
             Err(error) => Err(LedgerError::Command(error)),
         };
         let entries = commands.into_iter().map(decode).collect::<Result<_, _>>()?;
@@ -51,6 +54,36 @@ impl LedgerService {
             return Ok(());
         }
         self.ledger.current().await.map_err(|error| ledger_status(&error))
+    }
+
+    /// Whether a worker may say this: it speaks of specs, suite nodes, and facts, and of those of
+    /// its own cluster. What the ledger does not know is left to the ledger to refuse.
+    fn may_report(&self, peer: Option<&Peer>, command: &Command) -> Result<(), LedgerError> {
+        let Command::Run {
+            run,
+            change: change @ (Change::Report(_) | Change::SuiteNode(_) | Change::Fact { .. }),
+        } = command
+        else {
+            let reason = "only spec reports, suite nodes, and session facts are taken here";
+            return Err(LedgerError::Forbidden { reason: reason.to_owned() });
+        };
+        let (cluster, spec) = self.ledger.read(|ledger| {
+            let record = ledger.run(run);
+            let cluster = record.and_then(|record| cluster_of(record, change));
+            // The names are in the run's spec, which never changes.
+            let spec = record.filter(|_| !self.clusters.knows(run));
+            (cluster, spec.map(|record| record.spec.clone()))
+        });
+        let Some(cluster) = cluster else { return Ok(()) };
+        let name = self.clusters.name(run, cluster, spec.as_deref());
+        match name.filter(|name| peer.is_some_and(|peer| peer.may_serve(name))) {
+            Some(_) => Ok(()),
+            None => Err(LedgerError::Forbidden {
+                reason: format!(
+                    "this certificate may not report for the cluster of this session of run {run} (hint: each worker needs the certificate of its own cluster)"
+                ),
+            }),
+        }
     }
 
     fn find(&self, run: String) -> Result<RunRecord, Status> {
@@ -79,11 +112,18 @@ impl Ledger for LedgerService {
         &self,
         request: Request<wire::ReportRequest>,
     ) -> Result<Response<wire::ReportResponse>, Status> {
+        let peer = speaker(request.extensions().get::<Peer>(), request.metadata());
+        let cluster = peer.as_ref().and_then(cluster_name);
         let here = async |message: wire::ReportRequest| {
-            let replies = self.commit(message.commands, is_report).await?;
+            let allowed = |command: &Command| self.may_report(peer.as_ref(), command);
+            let replies = self.commit(message.commands, allowed).await?;
             Ok(wire::ReportResponse { replies })
         };
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, mut request| {
+            if let Some(cluster) = &cluster {
+                let cluster = MetadataValue::from_bytes(cluster.as_bytes());
+                request.metadata_mut().insert_bin(CLUSTER, cluster);
+            }
             forward.ledger(leader)?.report(request).await
         })
         .await
@@ -157,17 +197,38 @@ fn marked<T>(answer: T, stale: bool) -> Response<T> {
     response
 }
 
-/// What a coordinator may say. The rest is the leader's own.
-fn may_be_proposed(command: &Command) -> bool {
-    !matches!(command, Command::Witness { .. } | Command::Raise { .. } | Command::Expire { .. })
+/// On a report that another member passes on: the cluster that the worker's certificate names.
+const CLUSTER: &str = "multibeam-cluster-bin";
+
+/// Who a report comes from: who calls, or the worker that another member speaks for.
+fn speaker(peer: Option<&Peer>, metadata: &MetadataMap) -> Option<Peer> {
+    match peer {
+        Some(Peer::Certified(identity)) if identity.role == Role::Aggregator => {
+            let cluster = metadata.get_bin(CLUSTER)?.to_bytes().ok()?;
+            let name = String::from_utf8(cluster.to_vec()).ok()?;
+            Some(Peer::Certified(Identity { role: Role::Worker, name }))
+        }
+        peer => peer.cloned(),
+    }
 }
 
-/// What a worker may say.
-fn is_report(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Run { change: Change::Report(_) | Change::SuiteNode(_) | Change::Fact { .. }, .. }
-    )
+/// The cluster that a worker's certificate names.
+fn cluster_name(peer: &Peer) -> Option<String> {
+    match peer {
+        Peer::Certified(identity) if identity.role == Role::Worker => Some(identity.name.clone()),
+        _ => None,
+    }
+}
+
+/// What a coordinator may say. The rest is the leader's own.
+fn may_be_proposed(command: &Command) -> Result<(), LedgerError> {
+    match command {
+        Command::Witness { .. } | Command::Raise { .. } | Command::Expire { .. } => {
+            let reason = "this command is only for the aggregators among themselves".to_owned();
+            Err(LedgerError::Forbidden { reason })
+        }
+        Command::Claim { .. } | Command::CreateRun { .. } | Command::Run { .. } => Ok(()),
+    }
 }
 
 fn row(record: &RunRecord) -> wire::RunRow {

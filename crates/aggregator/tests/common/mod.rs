@@ -24,7 +24,9 @@ use multibeam_model::{
 };
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
+use multibeam_rt::access::Peer;
 use serde_json::json;
+use tonic::service::InterceptorLayer;
 use tonic::transport::{Channel, Endpoint, Server, Uri};
 
 pub(crate) const TARGET: TargetId = TargetId(0);
@@ -39,10 +41,20 @@ pub(crate) struct Served {
 }
 
 pub(crate) async fn serve() -> Served {
+    serve_for(Peer::Embedded).await
+}
+
+/// Serves a ledger for one peer, as the layer that checks certificates does.
+pub(crate) async fn serve_for(peer: Peer) -> Served {
     let ledger = Aggregator::alone(MemoryDisk::default()).unwrap();
     let (client, server) = tokio::io::duplex(1 << 20);
     let incoming = tokio_stream::iter([Ok::<_, std::io::Error>(server)]);
+    let known = InterceptorLayer::new(move |mut request: tonic::Request<()>| {
+        request.extensions_mut().insert(peer.clone());
+        Ok(request)
+    });
     let router = Server::builder()
+        .layer(known)
         .add_service(services::ledger_server(ledger.clone(), None))
         .add_service(services::results_server(ledger.clone()));
     #[expect(clippy::disallowed_methods, reason = "tests end their own tasks")]

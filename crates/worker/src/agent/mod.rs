@@ -6,6 +6,7 @@
 
 mod cluster;
 mod executions;
+mod handover;
 mod holds;
 mod lease;
 mod link;
@@ -14,6 +15,7 @@ mod process;
 mod runs;
 mod shared;
 mod ship;
+mod start;
 mod target;
 
 use std::fs::File;
@@ -29,7 +31,7 @@ use multibeam_rt::trace::Inject;
 use tokio::sync::{mpsc, watch};
 use tonic::transport::Channel;
 
-pub use cluster::Probing;
+pub use cluster::{Probing, check_kubeconfig};
 use link::{Link, Received};
 pub use prepare::discover_suite;
 use runs::Runs;

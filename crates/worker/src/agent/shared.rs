@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use multibeam_kubernetes::Access;
 use multibeam_model::link::{Prepare, PrepareError, WorkerMessage};
-use multibeam_model::{ProcessId, RunId, TargetId};
+use multibeam_model::{Epoch, ProcessId, RunId, TargetId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::coordinator::v1::UploadCatalogRequest;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
 use multibeam_rt::trace::Inject;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tonic::transport::Channel;
 
 use super::AgentConfig;
@@ -116,8 +116,9 @@ impl Shared {
         self.coordinator.clone().upload_catalog(requests).await.map(drop)
     }
 
-    /// Tells the coordinator when the cluster begins or ceases to answer, and keeps the holds.
-    pub(super) async fn monitor(&self) {
+    /// Tells the coordinator when the cluster begins or ceases to answer, and keeps the holds. A
+    /// coordinator that took office meanwhile (`epoch`) takes it to be ready until it is told.
+    pub(super) async fn monitor(&self, mut epoch: watch::Receiver<Option<Epoch>>) {
         let mut ready = true;
         let mut renewed = tokio::time::Instant::now();
         let mut held = Ok(());
@@ -134,7 +135,11 @@ impl Shared {
                 }
                 look = held.clone();
             }
-            if look.is_ok() != ready {
+            let other = epoch.has_changed().unwrap_or(false);
+            if other {
+                epoch.mark_unchanged();
+            }
+            if look.is_ok() != ready || (other && !ready) {
                 ready = look.is_ok();
                 let detail = look.err().unwrap_or_default();
                 let _ = self.news.send(WorkerMessage::ClusterReady { ready, detail }).await;
