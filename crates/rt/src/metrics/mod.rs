@@ -4,6 +4,7 @@
 //! Names end in their unit (`_seconds`, `_bytes`), counters get `_total` from the library. Labels
 //! take values of a list that the code knows; never an id, an address, or a text of a peer.
 
+pub mod calls;
 mod process;
 
 use std::fmt;
