@@ -23,9 +23,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take for its TLS handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// TLS handshakes at a time per server. More connections wait in the kernel's queue: handshakes
-/// are the dearest thing a stranger can ask for.
-pub const HANDSHAKES: usize = 64;
+/// TLS handshakes at a time per server. More connections wait in the kernel's queue: a handshake
+/// is all that a stranger can ask for.
+pub const HANDSHAKES: usize = 512;
 
 /// Connections at a time per server. More wait in the kernel's queue.
 pub const CONNECTIONS: usize = 4096;

@@ -14,13 +14,12 @@ use multibeam_proto::MAX_MESSAGE_BYTES;
 use multibeam_proto::aggregator::v1::results_server::ResultsServer;
 use multibeam_proto::coordinator::v1::coordinator_server::CoordinatorServer;
 use multibeam_rt::tasks::TaskGroup;
-use multibeam_rt::tls::Security;
+use multibeam_rt::tls::{Incoming, Security};
 use multibeam_rt::trace::ExtractLayer;
 use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing};
 use multibeam_worker::suite::process::GuardProgram;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_stream::wrappers::TcpListenerStream;
 
 use super::fail;
 use crate::args::{AggregatorArgs, CoordinatorArgs, WorkerArgs};
@@ -40,12 +39,14 @@ pub(super) async fn aggregator(args: AggregatorArgs) -> Result<(), Exit> {
     let plaintext = matches!(security, Security::Plaintext);
     let router = security
         .server()
-        .map_err(|error| fail(Exit::INPUT, &error))?
         .layer(roles::aggregator().accept_plaintext(plaintext))
         .layer(ExtractLayer)
         .add_service(ledger_server(ledger.clone()))
         .add_service(results_server(ledger.clone()));
     let tasks = TaskGroup::new();
+    if let Some(credentials) = security.credentials() {
+        credentials.keep_fresh(&tasks.spawner());
+    }
     let drain = tasks.spawner().drain();
     tasks.spawner().spawn("aggregator", async move {
         let served = router.serve_with_incoming_shutdown(listener, drain.requested()).await;
@@ -71,6 +72,9 @@ pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
     let (listener, address) = listen(args.listen, &security).await?;
     let aggregator = connect::channel(&args.aggregator, &args.tls)?;
     let tasks = TaskGroup::new();
+    if let Some(credentials) = security.credentials() {
+        credentials.keep_fresh(&tasks.spawner());
+    }
     let host = host_name();
     let name = format!("{address} on {host}");
     let spawner = tasks.spawner();
@@ -82,7 +86,6 @@ pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
     let plaintext = matches!(security, Security::Plaintext);
     let router = security
         .server()
-        .map_err(|error| fail(Exit::INPUT, &error))?
         .layer(roles::coordinator().accept_plaintext(plaintext))
         .add_service(service)
         .add_service(
@@ -167,10 +170,7 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn listen(
-    address: SocketAddr,
-    security: &Security,
-) -> Result<(TcpListenerStream, SocketAddr), Exit> {
+async fn listen(address: SocketAddr, security: &Security) -> Result<(Incoming, SocketAddr), Exit> {
     security.check_listen(address).map_err(|error| fail(Exit::INPUT, &error))?;
     let failed = |error: io::Error| {
         eprintln!("error: cannot listen on {address}: {error}");
@@ -178,7 +178,7 @@ async fn listen(
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    Ok((TcpListenerStream::new(listener), bound))
+    Ok((security.incoming(listener), bound))
 }
 
 /// Says where a service is to be found. Whoever waits for the file never sees half of it.
