@@ -129,13 +129,16 @@ async fn an_authority_is_replaced_without_a_restart() {
         report(&mut connect(credentials, address)).await.unwrap();
     }
     // At last the old authority goes.
+    let mut trusted = connect(&early, address);
+    report(&mut trusted).await.unwrap();
     place.trust("server", &[new]);
     assert!(server.renew().unwrap());
     report(&mut connect(&early, address)).await.unwrap();
     // Its client is refused, although it remembers a session of this server and tries to resume
-    // it. What was connected before stays so.
+    // it, and what it had connected before is cut.
     report(&mut connect(&late, address)).await.unwrap_err();
-    report(&mut standing).await.unwrap();
+    report(&mut standing).await.unwrap_err();
+    report(&mut trusted).await.unwrap();
     assert_eq!((server.renewals(), early.renewals(), late.renewals()), (3, 2, 1));
 }
 

@@ -1,5 +1,6 @@
 //! The server's side of connections.
 
+use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use futures::task::AtomicWaker;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
@@ -34,15 +36,43 @@ pub struct Incoming {
     credentials: Option<Credentials>,
     handshakes: JoinSet<io::Result<Connection>>,
     open: Arc<Open>,
+    cut: watch::Receiver<bool>,
+    cutter: Option<Cutter>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// One connection to a server.
+/// Closes what is left of a server's connections when it is dropped. The server's task holds it:
+/// when that is aborted, its connections, which the library runs in tasks of their own, go too.
 #[derive(Debug)]
+pub struct Cutter(watch::Sender<bool>);
+
+impl Drop for Cutter {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// One connection to a server.
 pub struct Connection {
     stream: Secured,
     info: ConnectInfo,
+    trust: Option<Trust>,
+    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     _place: Place,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+/// Whether the peer would still be let in. Looked at with every read: a server asks silent peers
+/// for a sign of life, so that there is one soon.
+#[derive(Debug)]
+struct Trust {
+    credentials: Credentials,
+    renewals: u64,
 }
 
 #[derive(Debug)]
@@ -87,8 +117,26 @@ impl Drop for Place {
 
 impl Incoming {
     pub(super) fn new(listener: TcpListener, credentials: Option<Credentials>) -> Self {
-        let handshakes = JoinSet::new();
-        Self { listener, credentials, handshakes, open: Arc::default(), pause: None }
+        let (cutter, cut) = watch::channel(false);
+        Self {
+            listener,
+            credentials,
+            handshakes: JoinSet::new(),
+            open: Arc::default(),
+            cut,
+            cutter: Some(Cutter(cutter)),
+            pause: None,
+        }
+    }
+
+    /// What closes these connections, for the task that serves them. Without it they go on until
+    /// they end by themselves.
+    ///
+    /// # Panics
+    /// When it was taken before.
+    #[must_use]
+    pub fn cutter(&mut self) -> Cutter {
+        self.cutter.take().expect("taken once, by the server's task")
     }
 
     /// Whether one more connection may be accepted; wakes the stream when that changes.
@@ -138,13 +186,11 @@ impl Stream for Incoming {
                     continue;
                 }
             };
-            let place = Place::take(&this.open);
+            let (place, cut) = (Place::take(&this.open), this.cut.clone());
             match &this.credentials {
-                None => return Poll::Ready(Some(Connection::plain(stream, place))),
+                None => return Poll::Ready(Some(Connection::plain(stream, cut, place))),
                 Some(credentials) => {
-                    // Asked anew for each connection: the files may have changed.
-                    let acceptor = TlsAcceptor::from(Arc::clone(&credentials.current().server));
-                    this.handshakes.spawn(handshake(acceptor, stream, place));
+                    this.handshakes.spawn(handshake(credentials.clone(), stream, cut, place));
                 }
             }
         }
@@ -152,18 +198,35 @@ impl Stream for Incoming {
 }
 
 async fn handshake(
-    acceptor: TlsAcceptor,
+    credentials: Credentials,
     stream: TcpStream,
+    cut: watch::Receiver<bool>,
     place: Place,
 ) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
     let remote = stream.peer_addr().ok();
+    // Counted before they are read: what changes in between is seen as a change.
+    let renewals = credentials.renewals();
+    // Asked anew for each connection: the files may have changed.
+    let acceptor = TlsAcceptor::from(Arc::clone(&credentials.current().server));
     let accepted = tokio::time::timeout(limits::HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await;
     let stream = accepted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let certificates = stream.get_ref().1.peer_certificates();
     let certificates = Some(Arc::new(certificates.unwrap_or_default().to_vec()));
-    let info = ConnectInfo { remote, certificates };
-    Ok(Connection { stream: Secured::Tls(Box::new(stream)), info, _place: place })
+    Ok(Connection {
+        stream: Secured::Tls(Box::new(stream)),
+        info: ConnectInfo { remote, certificates },
+        trust: Some(Trust { credentials, renewals }),
+        cut: Box::pin(is_cut(cut)),
+        _place: place,
+    })
+}
+
+async fn is_cut(mut cut: watch::Receiver<bool>) {
+    // An error means that nobody can cut any more.
+    if cut.wait_for(|cut| *cut).await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// Whether an error of accept says something of one connection and nothing of the listener.
@@ -173,10 +236,38 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 impl Connection {
-    fn plain(stream: TcpStream, place: Place) -> io::Result<Self> {
+    fn plain(stream: TcpStream, cut: watch::Receiver<bool>, place: Place) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        let info = ConnectInfo { remote: stream.peer_addr().ok(), certificates: None };
-        Ok(Self { stream: Secured::Plain(stream), info, _place: place })
+        Ok(Self {
+            info: ConnectInfo { remote: stream.peer_addr().ok(), certificates: None },
+            stream: Secured::Plain(stream),
+            trust: None,
+            cut: Box::pin(is_cut(cut)),
+            _place: place,
+        })
+    }
+
+    /// Whether the connection has to end, although both sides could go on.
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            // It must not be asked again.
+            self.cut = Box::pin(std::future::ready(()));
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server has ended"));
+        }
+        let Some(trust) = &mut self.trust else { return Ok(()) };
+        let renewals = trust.credentials.renewals();
+        if renewals != trust.renewals {
+            trust.renewals = renewals;
+            let chain = self.info.certificates.as_deref().map_or(&[][..], Vec::as_slice);
+            if !trust.credentials.would_accept(chain) {
+                tracing::warn!(remote = ?self.info.remote, "cut: the certificate is not trusted any more");
+                return Err(io::Error::new(
+                    io::ErrorKind::ConnectionAborted,
+                    "the peer's certificate is not trusted any more",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -194,6 +285,7 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.check(cx)?;
         match &mut self.stream {
             Secured::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Secured::Tls(stream) => Pin::new(stream).poll_read(cx, buf),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use prometheus_client::collector::Collector;
@@ -16,6 +17,7 @@ use rustls::client::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
 use rustls::{RootCertStore, sign};
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,13 +34,15 @@ const ALPN: &[u8] = b"h2";
 ///
 /// New connections use what the files hold, at most [`limits::CERTIFICATE_INTERVAL`] later. Files
 /// that do not fit together change nothing: the old certificates stay in use and an error is
-/// logged, once. Connections that exist are not cut.
+/// logged, once. A server also cuts the connections whose peer it would no longer let in.
 #[derive(Clone)]
 pub struct Credentials(Arc<Shared>);
 
 struct Shared {
     files: PemFiles,
     identity: Identity,
+    /// How often new files came into use. Read without the lock by every connection.
+    renewals: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -46,7 +50,6 @@ struct State {
     current: Arc<Loaded>,
     /// When the files were last looked at, on [`clock::now_us`].
     checked_us: u64,
-    renewals: u64,
     errors: u64,
     /// What was wrong the last time: the same is neither logged nor counted again.
     refused: Option<String>,
@@ -67,6 +70,7 @@ pub(super) struct Loaded {
     contents: Contents,
     pub(super) server: Arc<ServerConfig>,
     pub(super) client: Arc<ClientConfig>,
+    clients: Arc<dyn ClientCertVerifier>,
     /// When the certificate ends, in seconds since 1970.
     not_after: Option<u64>,
 }
@@ -85,11 +89,11 @@ impl Credentials {
         let state = State {
             current: Arc::new(loaded),
             checked_us: clock::now_us(),
-            renewals: 0,
             errors: 0,
             refused: None,
         };
-        Ok(Self(Arc::new(Shared { files: files.clone(), identity, state: Mutex::new(state) })))
+        let (renewals, state) = (AtomicU64::new(0), Mutex::new(state));
+        Ok(Self(Arc::new(Shared { files: files.clone(), identity, renewals, state })))
     }
 
     /// Who the certificate says its holder is. A renewed one cannot change that.
@@ -101,7 +105,7 @@ impl Credentials {
     /// How often new files came into use.
     #[must_use]
     pub fn renewals(&self) -> u64 {
-        self.lock().renewals
+        self.0.renewals.load(Ordering::Acquire)
     }
 
     /// Looks at the files now. Says whether they have changed and are in use.
@@ -176,6 +180,14 @@ impl Credentials {
         Arc::clone(&self.lock().current)
     }
 
+    /// Whether a client with this chain would be let in by what is in use now.
+    pub(super) fn would_accept(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let clients = Arc::clone(&self.lock().current.clients);
+        chain.split_first().is_some_and(|(own, intermediates)| {
+            clients.verify_client_cert(own, intermediates, UnixTime::now()).is_ok()
+        })
+    }
+
     fn renew_locked(&self, state: &mut State) -> Result<bool, TlsError> {
         state.checked_us = clock::now_us();
         // Contents and not times are compared: a file may be replaced twice within one tick of
@@ -190,7 +202,7 @@ impl Credentials {
         }
         tracing::info!(holder = %found, not_after = loaded.not_after, "certificates renewed");
         state.current = Arc::new(loaded);
-        state.renewals += 1;
+        self.0.renewals.fetch_add(1, Ordering::AcqRel);
         Ok(true)
     }
 
@@ -208,9 +220,9 @@ impl fmt::Debug for Credentials {
 
 impl Collector for Credentials {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let (not_after, renewals, errors) = {
+        let (not_after, errors) = {
             let state = self.lock();
-            (state.current.not_after, state.renewals, state.errors)
+            (state.current.not_after, state.errors)
         };
         if let Some(not_after) = not_after {
             ConstGauge::new(not_after as f64).encode(encoder.encode_descriptor(
@@ -221,7 +233,7 @@ impl Collector for Credentials {
             )?)?;
         }
         for (name, help, count) in [
-            ("tls_renewals", "Changed certificates that came into use", renewals),
+            ("tls_renewals", "Changed certificates that came into use", self.renewals()),
             ("tls_renewal_errors", "Changed certificates that could not be used", errors),
         ] {
             let descriptor = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -277,25 +289,26 @@ fn load(files: &PemFiles, contents: Contents) -> Result<(Loaded, Identity), TlsE
         roots.add(anchor).map_err(setup)?;
     }
     let (roots, provider) = (Arc::new(roots), Arc::new(ring::default_provider()));
-    let server = server_config(&roots, &provider, chain.clone(), key.clone_key()).map_err(setup)?;
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
+            .build()
+            .map_err(|error| setup(rustls::Error::General(error.to_string())))?;
+    let server =
+        server_config(&clients, &provider, chain.clone(), key.clone_key()).map_err(setup)?;
     let client = client_config(&roots, &provider, chain, key).map_err(setup)?;
     let (server, client) = (Arc::new(server), Arc::new(client));
-    Ok((Loaded { contents, server, client, not_after }, identity))
+    Ok((Loaded { contents, server, client, clients, not_after }, identity))
 }
 
 fn server_config(
-    roots: &Arc<RootCertStore>,
+    clients: &Arc<dyn ClientCertVerifier>,
     provider: &Arc<CryptoProvider>,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<ServerConfig, rustls::Error> {
-    let clients =
-        WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
-            .build()
-            .map_err(|error| rustls::Error::General(error.to_string()))?;
     let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(clients)
+        .with_client_cert_verifier(Arc::clone(clients))
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(config)

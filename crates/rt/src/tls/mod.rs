@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint, Server, Uri};
 
-pub use accept::{ConnectInfo, Connection, Incoming};
+pub use accept::{ConnectInfo, Connection, Cutter, Incoming};
 pub use credentials::Credentials;
 
 use crate::identity::{Identity, IdentityError};
