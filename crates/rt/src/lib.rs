@@ -7,6 +7,7 @@ pub mod access;
 pub mod admin;
 pub mod backoff;
 pub mod clock;
+pub mod deadline;
 pub mod identity;
 pub mod limits;
 pub mod memory;
