@@ -8,6 +8,7 @@ pub mod admin;
 pub mod backoff;
 pub mod clock;
 pub mod deadline;
+pub mod drain;
 pub mod identity;
 pub mod limits;
 pub mod memory;

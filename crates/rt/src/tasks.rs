@@ -124,7 +124,7 @@ impl TaskGroup {
         let mut aborted = Vec::new();
         if tokio::time::timeout(grace, gone).await.is_err() {
             aborted = self.shared.abort_all();
-            tracing::warn!(tasks = ?aborted, ?grace, "aborted tasks that did not end in time");
+            tracing::debug!(tasks = ?aborted, ?grace, "aborted tasks that did not end in time");
             self.shared.wait(|state| state.running.is_empty().then_some(())).await;
         }
         match self.shared.lock().panicked.take() {
