@@ -35,6 +35,5 @@ pub fn security(tls: &TlsArgs) -> Result<Security, Exit> {
 /// # Errors
 /// When the URL or the certificates cannot be used.
 pub fn channel(url: &str, tls: &TlsArgs) -> Result<Channel, Exit> {
-    let endpoint = security(tls)?.endpoint(url).map_err(|error| fail(Exit::INPUT, &error))?;
-    Ok(endpoint.connect_lazy())
+    security(tls)?.channel(url).map_err(|error| fail(Exit::INPUT, &error))
 }

@@ -1,7 +1,9 @@
-//! Who may call what.
+//! Who may call what, and for how long.
 
 use multibeam_rt::access::RequireRole;
+use multibeam_rt::deadline::Deadlines;
 use multibeam_rt::identity::Role;
+use multibeam_rt::limits;
 
 const COORDINATOR: &str = "/multibeam.coordinator.v1.Coordinator";
 const LEDGER: &str = "/multibeam.aggregator.v1.Ledger";
@@ -17,6 +19,13 @@ pub(crate) fn coordinator() -> RequireRole {
         rules = rules.allow(format!("{COORDINATOR}/{call}"), &[Role::User]);
     }
     rules
+}
+
+/// How long a call to the coordinator or the aggregator may take.
+pub(crate) fn deadlines() -> Deadlines {
+    Deadlines::new()
+        .without("/multibeam.coordinator.v1.Coordinator/Work")
+        .set("/multibeam.coordinator.v1.Coordinator/UploadCatalog", limits::UPLOAD_DEADLINE)
 }
 
 /// The rules of the aggregator's server.

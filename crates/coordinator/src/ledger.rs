@@ -63,13 +63,13 @@ impl Ledger {
 
     /// What the ledger knows of a run.
     pub(crate) async fn record(&self, run: &RunId) -> Result<RunRecord, Status> {
-        let request = ReadRunRequest { run: run.0.clone() };
+        let request = ReadRunRequest { run: run.0.clone(), stale: false };
         let bytes = self.client.clone().read_run(request).await?.into_inner().record;
         RunRecord::decode(&bytes).map_err(|error| Status::internal(error.to_string()))
     }
 
     /// All runs.
     pub(crate) async fn runs(&self) -> Result<Vec<RunRow>, Status> {
-        Ok(self.client.clone().list_runs(ListRunsRequest {}).await?.into_inner().runs)
+        Ok(self.client.clone().list_runs(ListRunsRequest { stale: false }).await?.into_inner().runs)
     }
 }
