@@ -17,6 +17,7 @@
 
 mod actor;
 mod handle;
+pub mod peers;
 pub mod render;
 pub mod services;
 pub mod store;
