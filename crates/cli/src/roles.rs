@@ -8,6 +8,7 @@ use multibeam_rt::limits;
 const COORDINATOR: &str = "/multibeam.coordinator.v1.Coordinator";
 const LEDGER: &str = "/multibeam.aggregator.v1.Ledger";
 const RESULTS: &str = "/multibeam.aggregator.v1.Results";
+const RAFT: &str = "/multibeam.aggregator.v1.Raft";
 
 /// The rules of the coordinator's server.
 pub(crate) fn coordinator() -> RequireRole {
@@ -32,6 +33,7 @@ pub(crate) fn deadlines() -> Deadlines {
 pub(crate) fn aggregator() -> RequireRole {
     let mut rules = RequireRole::new()
         .allow(RESULTS, &[Role::User, Role::Coordinator])
+        .allow(RAFT, &[Role::Aggregator])
         .allow(format!("{LEDGER}/Propose"), &[Role::Coordinator])
         .allow(format!("{LEDGER}/Report"), &[Role::Worker]);
     for call in ["ReadRun", "ReadCatalog", "ListRuns"] {
