@@ -26,4 +26,6 @@ pub mod store;
 pub use actor::{Aggregator, Limits, Membership, Setup};
 pub use error::{Leader, LedgerError};
 pub use handle::Handle;
+pub use multibeam_ledger::node::disk::NodeId;
+pub use multibeam_ledger::node::members::Member;
 pub use store::{DiskStore as Store, StoreError};

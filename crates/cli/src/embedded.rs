@@ -87,7 +87,7 @@ impl Embedded {
 
         let host = host_name();
         let name = format!("embedded in {host} (pid {})", std::process::id());
-        let hub = Hub::start(aggregator.clone(), &name, &spawner)
+        let hub = Hub::start(aggregator.clone().into(), &name, &spawner)
             .await
             .map_err(|error| environment(&error))?;
         // The lock on `alive` has shown that no earlier suite process of this run lives.
@@ -125,7 +125,7 @@ impl Embedded {
                 (spec, Some(directory.name()), force)
             }
         };
-        let mut served = Served::over(channel.clone(), directory.name());
+        let mut served = Served::over(channel.clone().into(), directory.name());
         let spec_json = serde_json::to_vec(&spec).map_err(|error| environment(&error))?;
         let (spec_json, run) = (spec_json.into(), directory.name());
         let request = SubmitRequest { spec_json, resume_run, force, run };
@@ -159,7 +159,8 @@ impl Embedded {
         for cluster in &spec.clusters {
             for number in 1..=cluster.workers {
                 let config = worker_config(cluster, number, directory, &alive, &guard, host);
-                let agent = Agent::new(config, coordinator.clone(), aggregator.clone());
+                let agent =
+                    Agent::new(config, coordinator.clone().into(), aggregator.clone().into());
                 let drain = self.tasks.spawner().drain();
                 let name = format!("worker {} {number}", cluster.name);
                 self.tasks.spawner().spawn(name, async move {

@@ -8,6 +8,7 @@ use multibeam_rt::limits;
 const COORDINATOR: &str = "/multibeam.coordinator.v1.Coordinator";
 const LEDGER: &str = "/multibeam.aggregator.v1.Ledger";
 const RESULTS: &str = "/multibeam.aggregator.v1.Results";
+const GROUP: &str = "/multibeam.aggregator.v1.Group";
 const RAFT: &str = "/multibeam.aggregator.v1.Raft";
 
 /// The rules of the coordinator's server.
@@ -34,8 +35,12 @@ pub(crate) fn aggregator() -> RequireRole {
     let mut rules = RequireRole::new()
         .allow(RESULTS, &[Role::User, Role::Coordinator])
         .allow(RAFT, &[Role::Aggregator])
-        .allow(format!("{LEDGER}/Propose"), &[Role::Coordinator])
-        .allow(format!("{LEDGER}/Report"), &[Role::Worker]);
+        .allow(GROUP, &[Role::Aggregator])
+        .allow(format!("{GROUP}/ListMembers"), &[Role::Aggregator, Role::User])
+        // Members pass on what the leader has to answer.
+        .allow(format!("{LEDGER}/Propose"), &[Role::Coordinator, Role::Aggregator])
+        .allow(format!("{LEDGER}/Attend"), &[Role::Coordinator, Role::Aggregator])
+        .allow(format!("{LEDGER}/Report"), &[Role::Worker, Role::Aggregator]);
     for call in ["ReadRun", "ReadCatalog", "ListRuns"] {
         rules = rules.allow(format!("{LEDGER}/{call}"), &[Role::User, Role::Coordinator]);
     }

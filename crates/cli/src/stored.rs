@@ -9,9 +9,9 @@ use multibeam_model::run::RunSpec;
 use multibeam_model::status::{Failure, RunStatus, TargetStatus};
 use multibeam_model::{ClusterId, Timestamp};
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::memory;
 use multibeam_rt::tasks::TaskGroup;
-use tonic::transport::Channel;
 
 use crate::commands::fail;
 use crate::exit::Exit;
@@ -26,7 +26,7 @@ pub struct Stored {
     /// What the ledger has of the run.
     pub record: RunRecord,
     /// The files made from it.
-    pub results: ResultsClient<Channel>,
+    pub results: ResultsClient<Endpoints>,
 }
 
 impl Stored {
@@ -59,7 +59,7 @@ impl Stored {
         tasks.spawner().spawn("ledger", async move {
             let _ = router.serve_with_incoming_shutdown(incoming, drain.requested()).await;
         });
-        let results = ResultsClient::new(connector.channel())
+        let results = ResultsClient::new(connector.channel().into())
             .max_decoding_message_size(multibeam_proto::MAX_MESSAGE_BYTES);
         Ok(Self { tasks, ledger, record, results })
     }

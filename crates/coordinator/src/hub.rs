@@ -55,7 +55,7 @@ impl Hub {
     /// # Errors
     /// When the aggregator refuses.
     pub async fn start(
-        aggregator: tonic::transport::Channel,
+        aggregator: multibeam_rt::endpoints::Endpoints,
         name: &str,
         spawner: &Spawner,
     ) -> Result<Self, HubError> {

@@ -56,9 +56,14 @@ impl Endpoints {
     /// Goes on to the next server, unless somebody has done so meanwhile.
     fn leave(&self, failed: usize) {
         let next = (failed + 1) % self.servers.len();
-        let moved = self.current.compare_exchange(failed, next, Ordering::Relaxed, Ordering::Relaxed);
+        let moved =
+            self.current.compare_exchange(failed, next, Ordering::Relaxed, Ordering::Relaxed);
         if moved.is_ok() && next != failed {
-            tracing::debug!(from = self.servers[failed].0, to = self.servers[next].0, "trying another server");
+            tracing::debug!(
+                from = self.servers[failed].0,
+                to = self.servers[next].0,
+                "trying another server"
+            );
         }
     }
 
@@ -71,7 +76,8 @@ impl Endpoints {
         match place {
             Some(place) => {
                 let (from, to) = (used, place);
-                let _ = self.current.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
+                let _ =
+                    self.current.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
             }
             None if status == Some(unavailable.to_string().as_str()) => self.leave(used),
             None => {}

@@ -105,6 +105,13 @@ impl Ledger for Hangs {
     ) -> Result<Response<wire::ListRunsResponse>, Status> {
         self.hang().await
     }
+
+    async fn attend(
+        &self,
+        _: Request<wire::AttendRequest>,
+    ) -> Result<Response<wire::AttendResponse>, Status> {
+        self.hang().await
+    }
 }
 
 async fn serve<L: Ledger>(

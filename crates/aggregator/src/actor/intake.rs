@@ -33,6 +33,11 @@ impl<D: Disk> Owner<D> {
             PeerEvent::Unreachable(node) => self.handle(Input::Unreachable(node)),
             PeerEvent::Reads { node, format } => self.handle(Input::Reads { node, format }),
             PeerEvent::SnapshotSent { to, ok } => self.handle(Input::SnapshotSent { to, ok }),
+            // The transport sends there by itself.
+            PeerEvent::Learned { node, address } => {
+                tracing::debug!(%node, address, "heard from a node that is no member yet");
+                Ok(())
+            }
             PeerEvent::SnapshotHas { reply } => {
                 // Nobody listens when the stream has broken meanwhile; so with all replies here.
                 let _ = reply.send(self.shared.read_node().status().commit);
@@ -40,14 +45,14 @@ impl<D: Disk> Owner<D> {
             }
             PeerEvent::Stage { entries, reply } => {
                 self.disk.stage(&entries)?;
-                let _ = reply.send(());
+                let _ = reply.send(Ok(()));
                 Ok(())
             }
             PeerEvent::StageAborted => Ok(self.disk.unstage()?),
             PeerEvent::Install { message, state, reply } => {
                 self.handle(Input::Snapshot { message, state })?;
                 self.perform()?;
-                let _ = reply.send(());
+                let _ = reply.send(Ok(()));
                 Ok(())
             }
         }

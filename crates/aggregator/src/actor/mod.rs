@@ -111,8 +111,8 @@ impl<D: Disk> Owner<D> {
                 biased;
                 _ = ticks.tick() => self.handle(Input::Tick)?,
                 count = events.recv_many(&mut news, EVENTS), if self.peers.is_some() => {
-                    if count == 0 {
-                        // The transport ends only with this thread's own half.
+                    // The transport ends when its service does: nobody is reached any more.
+                    if count == 0 && closing.is_none() {
                         return Err(LedgerError::Stopped);
                     }
                     for event in news.drain(..) {

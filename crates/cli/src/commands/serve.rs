@@ -1,4 +1,4 @@
-//! `multibeam coordinator`, `aggregator`, and `worker`: the services, each in a process of its own.
+//! `multibeam coordinator` and `multibeam worker`: services, each in a process of its own.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -6,8 +6,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use multibeam_aggregator::services::{ledger_server, results_server};
-use multibeam_aggregator::{Aggregator, Store};
 use multibeam_coordinator::{CoordinatorService, Hub, ResultsProxy};
 use multibeam_model::WorkerId;
 use multibeam_proto::MAX_MESSAGE_BYTES;
@@ -18,67 +16,22 @@ use multibeam_rt::drain::{Asked, Signals, drain};
 use multibeam_rt::limits;
 use multibeam_rt::tasks::TaskGroup;
 use multibeam_rt::tls::{Incoming, Security};
-use multibeam_rt::trace::ExtractLayer;
 use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing};
 use multibeam_worker::suite::process::GuardProgram;
 use tokio::net::TcpListener;
 
 use super::fail;
-use crate::args::{AggregatorArgs, CoordinatorArgs, WorkerArgs};
+use crate::args::{CoordinatorArgs, WorkerArgs};
 use crate::embedded::{cache_directory, host_name};
 use crate::exit::Exit;
 use crate::{connect, roles};
-
-/// Keeps the ledger.
-pub(super) async fn aggregator(args: AggregatorArgs) -> Result<(), Exit> {
-    let serving = Readiness::new().latch("serving");
-    let security = connect::security(&args.tls)?;
-    let (mut incoming, address) = listen(args.listen, &security).await?;
-    let store = Store::open(&args.data).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-    let ledger = Aggregator::alone(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-    let plaintext = matches!(security, Security::Plaintext);
-    let router = security
-        .server()
-        .layer(roles::deadlines())
-        .layer(roles::aggregator().accept_plaintext(plaintext))
-        .layer(ExtractLayer)
-        .add_service(ledger_server(ledger.clone(), None))
-        .add_service(results_server(ledger.clone()));
-    let tasks = TaskGroup::new();
-    if let Some(credentials) = security.credentials() {
-        credentials.keep_fresh(&tasks.spawner());
-    }
-    let (cutter, drain) = (incoming.cutter(), tasks.spawner().drain());
-    tasks.spawner().spawn("aggregator", async move {
-        let _cutter = cutter;
-        let served = router.serve_with_incoming_shutdown(incoming, drain.requested()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the server has ended");
-        }
-    });
-    // Only now: what hangs while it starts has to die of the first signal.
-    let mut signals = signals()?;
-    announce(address, args.address_file.as_deref())?;
-    tracing::info!(%address, data = %args.data.display(), "aggregator ready");
-    serving.ready();
-    let cause = tokio::select! {
-        asked = signals.asked() => Ok(asked),
-        stopped = ledger.stopped() => {
-            Err(stopped.map_err(|error| fail(Exit::ENVIRONMENT, &*error)))
-        }
-        panicked = tasks.panicked() => Err(Err(fail(Exit::ENVIRONMENT, &panicked))),
-    };
-    let stopped = end(cause, signals, &serving, tasks).await;
-    ledger.shutdown().await.map_err(|error| fail(Exit::ENVIRONMENT, &*error))?;
-    stopped
-}
 
 /// Serves runs.
 pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
     let serving = Readiness::new().latch("serving");
     let security = connect::security(&args.tls)?;
     let (mut incoming, address) = listen(args.listen, &security).await?;
-    let aggregator = connect::channel(&args.aggregator, &args.tls)?;
+    let aggregator = connect::endpoints(&args.aggregator, &args.tls)?;
     let tasks = TaskGroup::new();
     if let Some(credentials) = security.credentials() {
         credentials.keep_fresh(&tasks.spawner());
@@ -144,8 +97,8 @@ fn own_directory(data: &Path) -> Result<File, Exit> {
 
 /// Offers suite processes. A worker that was given up comes back as a new one.
 pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
-    let coordinator = connect::channel(&args.coordinator, &args.tls)?;
-    let aggregator = connect::channel(&args.aggregator, &args.tls)?;
+    let coordinator = connect::endpoints(&args.coordinator, &args.tls)?;
+    let aggregator = connect::endpoints(&args.aggregator, &args.tls)?;
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     let host = host_name();
     let data = args.data.clone();
@@ -186,7 +139,10 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn listen(address: SocketAddr, security: &Security) -> Result<(Incoming, SocketAddr), Exit> {
+pub(super) async fn listen(
+    address: SocketAddr,
+    security: &Security,
+) -> Result<(Incoming, SocketAddr), Exit> {
     security.check_listen(address).map_err(|error| fail(Exit::INPUT, &error))?;
     let failed = |error: io::Error| {
         eprintln!("error: cannot listen on {address}: {error}");
@@ -198,7 +154,7 @@ async fn listen(address: SocketAddr, security: &Security) -> Result<(Incoming, S
 }
 
 /// Says where a service is to be found. Whoever waits for the file never sees half of it.
-fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), Exit> {
+pub(super) fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), Exit> {
     let Some(file) = file else { return Ok(()) };
     let unfinished = file.with_extension("part");
     let written = std::fs::write(&unfinished, format!("{address}\n"))
@@ -210,7 +166,7 @@ fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), Exit> {
 }
 
 /// The signals that end a service.
-fn signals() -> Result<Signals, Exit> {
+pub(super) fn signals() -> Result<Signals, Exit> {
     Signals::new().map_err(|error| {
         eprintln!("error: cannot wait for signals: {error}");
         Exit::ENVIRONMENT
@@ -218,7 +174,7 @@ fn signals() -> Result<Signals, Exit> {
 }
 
 /// Ends a service that was asked to, or one that cannot go on, whose result is known already.
-async fn end(
+pub(super) async fn end(
     cause: Result<Asked, Result<(), Exit>>,
     mut signals: Signals,
     serving: &Latch,

@@ -20,7 +20,7 @@ fn hub() -> Task {
     let (inbox, _) = mpsc::channel(8);
     Task {
         clock: Clock::start(),
-        ledger: Ledger::new(nowhere),
+        ledger: Ledger::new(nowhere.into()),
         epoch: Epoch(1),
         inbox,
         workers: Workers::default(),

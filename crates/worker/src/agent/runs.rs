@@ -13,10 +13,10 @@ use multibeam_model::run::Limits;
 use multibeam_model::{Epoch, Moment, ProcessId, RunId, SessionId, TargetId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::{Inject, TARGET, child_of};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tonic::transport::Channel;
 use tracing::{Instrument as _, Span, debug_span, info_span};
 
 use super::handover::Handover;
@@ -65,8 +65,8 @@ struct Pace {
 impl Runs {
     pub(super) fn new(
         config: AgentConfig,
-        coordinator: CoordinatorClient<Channel>,
-        ledger: LedgerClient<Inject<Channel>>,
+        coordinator: CoordinatorClient<Endpoints>,
+        ledger: LedgerClient<Inject<Endpoints>>,
         news: mpsc::Sender<WorkerMessage>,
     ) -> Self {
         let heard = lease::now();

@@ -11,9 +11,9 @@ use multibeam_model::{Epoch, ProcessId, RunId, TargetId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::coordinator::v1::UploadCatalogRequest;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::Inject;
 use tokio::sync::{mpsc, watch};
-use tonic::transport::Channel;
 
 use super::AgentConfig;
 use super::cluster::ClusterLink;
@@ -26,8 +26,8 @@ use super::target::Target;
 pub(super) struct Shared {
     pub(super) config: AgentConfig,
     pub(super) workshop: Workshop,
-    pub(super) coordinator: CoordinatorClient<Channel>,
-    pub(super) ledger: LedgerClient<Inject<Channel>>,
+    pub(super) coordinator: CoordinatorClient<Endpoints>,
+    pub(super) ledger: LedgerClient<Inject<Endpoints>>,
     pub(super) news: mpsc::Sender<WorkerMessage>,
     pub(super) targets: Mutex<BTreeMap<(RunId, TargetId), Arc<Target>>>,
     pub(super) cluster: tokio::sync::OnceCell<Option<Arc<ClusterLink>>>,
