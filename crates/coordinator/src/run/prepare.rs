@@ -7,7 +7,7 @@ use bytes::Bytes;
 use multibeam_ginkgo::admission::Admission;
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::command::Decision;
-use multibeam_model::event::What;
+use multibeam_model::event::{What, Work};
 use multibeam_model::link::{ClusterIdentity, CoordinatorMessage, Prepare, PrepareError, Prepared};
 use multibeam_model::outcome::Verdict;
 use multibeam_model::plan::TargetPlan;
@@ -213,12 +213,16 @@ impl ActiveRun {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let selected = || catalog.specs.iter().filter(|spec| spec.is_selected());
         let recovered = self.recovered.as_ref().and_then(|r| r.targets.get(&target));
-        let done = plan.groups.iter().filter(|group| {
+        let (done, open): (Vec<_>, Vec<_>) = plan.groups.iter().partition(|group| {
             recovered
                 .and_then(|recovered| recovered.groups.get(&group.id))
                 .is_some_and(|group| group.sealed.is_some() || group.given_up.is_some())
         });
-        let done = done.flat_map(|group| super::tell::specs_of(catalog, group.id));
+        let mut work = Work::default();
+        for group in open {
+            *work.part_mut(group.serial) += group.expected;
+        }
+        let done = done.into_iter().flat_map(|group| super::tell::specs_of(catalog, group.id));
         What::TargetPrepared {
             target,
             selected: count(selected().count()),
@@ -226,6 +230,7 @@ impl ActiveRun {
             serial: count(selected().filter(|spec| spec.is_serial()).count()),
             done: count(done.filter(|spec| catalog.spec(**spec).is_selected()).count()),
             expected: self.expect(target, plan),
+            work,
         }
     }
 
