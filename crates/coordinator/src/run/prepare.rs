@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use multibeam_ginkgo::admission::Admission;
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::command::Decision;
 use multibeam_model::event::{What, Work};
@@ -18,10 +16,8 @@ use super::ActiveRun;
 use crate::clock::wall;
 use crate::committer::Effect;
 use crate::durations::Durations;
+use crate::messages::SentCatalog;
 use crate::plan::target_plan;
-
-/// The largest catalog taken, in bytes before compression: about 500,000 specs.
-const LARGEST_CATALOG: usize = 1 << 30;
 
 impl ActiveRun {
     /// Asks a worker to discover the targets that its cluster serves.
@@ -131,19 +127,15 @@ impl ActiveRun {
     }
 
     /// A worker sent the catalog.
-    pub(crate) fn catalog(&mut self, target: TargetId, digest: &str, bytes: Vec<u8>, now: Moment) {
+    pub(crate) fn catalog(&mut self, target: TargetId, sent: SentCatalog, now: Moment) {
+        let SentCatalog { digest, bytes, catalog } = sent;
         let wanted = self.target_mut(target).and_then(|target| target.first.clone());
         if wanted.is_none_or(|(_, _, wanted)| wanted != digest) || self.catalog_of(target).is_some()
         {
             return;
         }
-        let read = zstd::bulk::decompress(&bytes, LARGEST_CATALOG)
-            .map_err(|error| error.to_string())
-            .and_then(|plain| {
-                Admission::decode(&Bytes::from(plain)).map_err(|error| error.to_string())
-            });
-        let catalog = match read {
-            Ok(admission) => admission.catalog,
+        let catalog = match catalog {
+            Ok(catalog) => catalog,
             Err(error) => {
                 let reason = format!("the suite's catalog cannot be read: {error}");
                 return self.refuse_target(target, reason, now);
@@ -154,12 +146,7 @@ impl ActiveRun {
         }
         let timeouts = &self.spec.limits.spec_timeouts;
         let plan = target_plan(target, &catalog, Durations::built_in(), timeouts);
-        let decision = Decision::AdmitCatalog {
-            target,
-            digest: digest.to_owned(),
-            catalog: bytes,
-            at: wall(),
-        };
+        let decision = Decision::AdmitCatalog { target, digest, catalog: bytes, at: wall() };
         let prepared = self.prepared_event(target, &catalog, &plan);
         self.effect(Effect { decisions: vec![decision], ..Effect::default() });
         self.show(prepared);
