@@ -165,7 +165,7 @@ impl Coordinator for CoordinatorService {
         let mut bytes = first.data.to_vec();
         while let Some(chunk) = chunks.message().await? {
             if bytes.len() + chunk.data.len() > LARGEST {
-                return Err(Status::resource_exhausted("the catalog is too large"));
+                return Err(Status::invalid_argument("it is too large"));
             }
             bytes.extend_from_slice(&chunk.data);
         }

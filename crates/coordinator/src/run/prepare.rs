@@ -52,6 +52,7 @@ impl ActiveRun {
         let prepared = match result {
             Ok(prepared) => prepared,
             Err(PrepareError { message, .. }) => {
+                self.ask_another_for_catalog(target, worker);
                 return self.refuse_cluster(target, cluster, message, now);
             }
         };
@@ -158,25 +159,30 @@ impl ActiveRun {
 
     /// A worker that was to send catalogs is gone: another one that has them does.
     pub(super) fn ask_another_for_catalogs(&mut self, gone: &WorkerId) {
-        for (place, target) in (0u32..).zip(&mut self.targets) {
-            target.ready.remove(gone);
-            let Some((first, ..)) = target.first.as_mut().filter(|_| target.catalog.is_none())
-            else {
-                continue;
-            };
-            if first != gone {
-                continue;
+        for place in 0..self.targets.len() {
+            let place = u32::try_from(place).expect("a run has a bounded number of targets");
+            self.ask_another_for_catalog(TargetId(place), gone);
+        }
+    }
+
+    /// The same for one target, also when the worker could not send it.
+    fn ask_another_for_catalog(&mut self, id: TargetId, gone: &WorkerId) {
+        let Some(target) = self.targets.get_mut(id.0 as usize) else { return };
+        target.ready.remove(gone);
+        let Some((first, ..)) = target.first.as_mut().filter(|_| target.catalog.is_none()) else {
+            return;
+        };
+        if first != gone {
+            return;
+        }
+        match target.ready.first() {
+            Some(next) => {
+                *first = next.clone();
+                let ask = CoordinatorMessage::SendCatalog { run: self.id.clone(), target: id };
+                self.sends.push((next.clone(), ask));
             }
-            match target.ready.first() {
-                Some(next) => {
-                    *first = next.clone();
-                    let (run, target) = (self.id.clone(), TargetId(place));
-                    let ask = CoordinatorMessage::SendCatalog { run, target };
-                    self.sends.push((next.clone(), ask));
-                }
-                // The next one that is prepared is the first again.
-                None => target.first = None,
-            }
+            // The next one that is prepared is the first again.
+            None => target.first = None,
         }
     }
 
