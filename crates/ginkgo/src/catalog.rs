@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::argv::{ArgvError, skip_exactly};
-use crate::dryrun::{DryRun, PreRunStats, Selection, SuiteConfig};
+use crate::dryrun::{DryRun, PreRunStats, Selection};
 use crate::probe::ProbeOutcome;
+use crate::report::SuiteConfig;
 use crate::serial::{self, Neighbours};
 use crate::spec::{CodeLocation, SpecHeader, SpecKey, full_text, match_text};
 use crate::version::GinkgoVersion;

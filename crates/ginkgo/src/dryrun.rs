@@ -9,53 +9,9 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::go_json::null_is_default;
+use crate::report::SuiteConfig;
 use crate::spec::{SpecHeader, SpecState};
 use crate::version::GinkgoVersion;
-
-/// The part of `types.SuiteConfig` that the command lines of a run are made from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct SuiteConfig {
-    /// Seed of the order.
-    #[serde(deserialize_with = "null_is_default")]
-    pub random_seed: i64,
-    /// Groups are shuffled one by one; `e2e.test` sets it itself.
-    #[serde(deserialize_with = "null_is_default")]
-    pub randomize_all_specs: bool,
-    /// Regular expressions, joined by "or".
-    #[serde(deserialize_with = "null_is_default")]
-    pub focus_strings: Vec<String>,
-    /// Regular expressions, joined by "or".
-    #[serde(deserialize_with = "null_is_default")]
-    pub skip_strings: Vec<String>,
-    /// File filters.
-    #[serde(deserialize_with = "null_is_default")]
-    pub focus_files: Vec<String>,
-    /// File filters.
-    #[serde(deserialize_with = "null_is_default")]
-    pub skip_files: Vec<String>,
-    /// Empty for none.
-    #[serde(deserialize_with = "null_is_default")]
-    pub label_filter: String,
-    /// Empty for none; from 2.24.
-    #[serde(deserialize_with = "null_is_default")]
-    pub sem_ver_filter: String,
-    /// Stop at the first failure.
-    #[serde(deserialize_with = "null_is_default")]
-    pub fail_fast: bool,
-    /// Pending specs fail the suite.
-    #[serde(deserialize_with = "null_is_default")]
-    pub fail_on_pending: bool,
-    /// Ginkgo's own retries inside one run of a spec.
-    #[serde(deserialize_with = "null_is_default")]
-    pub flake_attempts: i64,
-    /// Nanoseconds.
-    #[serde(deserialize_with = "null_is_default")]
-    pub timeout: i64,
-    /// Nanoseconds a node gets after an interrupt; from 2.3.
-    #[serde(deserialize_with = "null_is_default")]
-    pub grace_period: i64,
-}
 
 /// `types.PreRunStats`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use super::{GoTime, ReportError};
 use crate::go_json::null_is_default;
 
 /// `types.Report` without the spec reports. Keys that this crate does not know stay in `other`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct SuiteHeader {
     /// Working directory of the process.
@@ -70,7 +70,7 @@ pub struct PreRunStats {
 }
 
 /// `types.SuiteConfig`, as far as reports show it; the other settings stay in `other`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[expect(missing_docs, reason = "the fields are those of Ginkgo's type, documented there")]
 pub struct SuiteConfig {

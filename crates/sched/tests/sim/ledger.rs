@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::command::{Decision, Refusal};
-use multibeam_model::{AttemptId, GroupId, LossCause, SessionId, TargetId};
+use multibeam_model::{AttemptId, GroupId, LossCause, ProcessId, SessionId, TargetId};
 use multibeam_sched::{Recovered, RecoveredGroup, RecoveredTarget};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,11 @@ pub(crate) struct Ledger {
     pub(crate) cancelled: bool,
     pub(crate) open: BTreeSet<SessionId>,
     pub(crate) last_session: u32,
+    /// Every hand-out, in order.
+    pub(crate) handed_out: Vec<(AttemptId, ProcessId)>,
+    /// Attempts with a report, and attempts after which their process goes on without a seal.
+    pub(crate) reported: BTreeSet<AttemptId>,
+    pub(crate) let_go: BTreeSet<AttemptId>,
 }
 
 impl Ledger {
@@ -38,7 +43,7 @@ impl Ledger {
         attempts.filter(|state| matches!(state, State::Lost(_))).count()
     }
 
-    pub(crate) fn hand_out(&mut self, id: AttemptId) -> Result<(), Refusal> {
+    pub(crate) fn hand_out(&mut self, id: AttemptId, to: ProcessId) -> Result<(), Refusal> {
         let given_up = self.given_up.contains_key(&(id.target, id.group));
         assert!(!given_up, "{id} handed out after its group was given up");
         let attempts = self.groups.entry((id.target, id.group)).or_default();
@@ -54,6 +59,7 @@ impl Ledger {
             return Err(Refusal::RunOver);
         }
         attempts.push(State::Live);
+        self.handed_out.push((id, to));
         Ok(())
     }
 
@@ -105,12 +111,34 @@ impl Ledger {
         first
     }
 
-    /// What a new coordinator finds, after the live attempts were lost.
+    /// The live attempts that cannot have begun, by the same rule as the record's.
+    pub(crate) fn queued(&mut self) -> BTreeSet<AttemptId> {
+        let mut busy = BTreeSet::new();
+        let mut queued = BTreeSet::new();
+        for (id, process) in self.handed_out.clone() {
+            if self.state(id) != Some(&mut State::Live) {
+                continue;
+            }
+            if busy.contains(&process) && !self.reported.contains(&id) {
+                queued.insert(id);
+            }
+            if !self.let_go.contains(&id) {
+                busy.insert(process);
+            }
+        }
+        queued
+    }
+
+    /// What a new coordinator finds, after the live attempts were lost, or returned when they cannot
+    /// have begun.
     pub(crate) fn recover(
         &mut self,
         ended: &BTreeMap<TargetId, multibeam_model::outcome::Verdict>,
     ) -> Recovered {
         self.open.clear();
+        for id in self.queued() {
+            *self.state(id).expect("it is live") = State::Returned;
+        }
         let mut targets: BTreeMap<TargetId, RecoveredTarget> = BTreeMap::new();
         for (&(target, group), attempts) in &mut self.groups {
             for state in attempts.iter_mut().filter(|state| **state == State::Live) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::event::What;
-use multibeam_model::{AttemptId, LossCause, SessionId};
+use multibeam_model::{AttemptId, LossCause, ProcessId, SessionId};
 use multibeam_sched::{Input, Order, Output};
 
 use super::ledger::State;
@@ -62,7 +62,7 @@ impl World {
                 assert!(ready, "{attempt} handed out to a cluster that is not ready");
                 let here = self.workers.get(worker).is_none_or(|w| w.cluster == cluster);
                 assert!(here, "{attempt} goes to a worker of another cluster");
-                if let Err(refusal) = self.hand_out(*attempt) {
+                if let Err(refusal) = self.hand_out(*attempt, *process) {
                     refused.push((*attempt, refusal));
                 }
                 continue;
@@ -97,7 +97,7 @@ impl World {
         }
     }
 
-    fn hand_out(&mut self, attempt: AttemptId) -> Result<(), Refusal> {
+    fn hand_out(&mut self, attempt: AttemptId, to: ProcessId) -> Result<(), Refusal> {
         if self.rng.chance(self.setting.faults.refuse) {
             let attempts = self.ledger.groups.entry((attempt.target, attempt.group)).or_default();
             match self.rng.range(0, 2) {
@@ -110,7 +110,7 @@ impl World {
                 _ => {}
             }
         }
-        self.ledger.hand_out(attempt)
+        self.ledger.hand_out(attempt, to)
     }
 
     fn send(&mut self, order: Order) {

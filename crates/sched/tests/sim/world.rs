@@ -61,6 +61,8 @@ pub(crate) struct World {
     joined: u32,
     /// Specs that run, by process.
     pub(crate) running: BTreeMap<ProcessId, AttemptId>,
+    /// Attempts that ever began.
+    pub(crate) begun: BTreeSet<AttemptId>,
     pub(crate) cancelled: bool,
     pub(crate) sessions: BTreeMap<SessionId, (TargetId, ClusterId)>,
 }
@@ -84,6 +86,7 @@ impl World {
             unready: BTreeSet::new(),
             seen: BTreeMap::new(),
             ended: BTreeMap::new(),
+            begun: BTreeSet::new(),
             over: None,
             trace: Vec::new(),
             queue: BTreeMap::new(),
@@ -273,6 +276,10 @@ impl World {
         };
         self.queue.retain(|_, event| keep(event));
         let ended = self.ended.iter().map(|(&id, (verdict, _))| (id, *verdict)).collect();
+        for attempt in self.ledger.queued() {
+            self.saw("returned unbegun");
+            assert!(!self.begun.contains(&attempt), "{attempt} had begun and is taken as queued");
+        }
         let recovered = self.ledger.recover(&ended);
         self.sched = Scheduler::new(self.setting.shape.clone(), Some(recovered));
         for target in self.setting.groups.keys().copied().collect::<Vec<_>>() {
