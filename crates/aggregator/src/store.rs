@@ -1,5 +1,8 @@
 //! Where the ledger's log is kept.
 
+mod alone;
+mod backup;
+mod check;
 mod content;
 mod dir;
 mod disk;
@@ -11,12 +14,16 @@ mod memory_disk;
 mod places;
 mod reader;
 mod sled;
+mod stream;
 mod tidy;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::alone::{Alone, restore_alone};
+pub use self::backup::{backup, restore};
+pub use self::check::{Report, Summary, check};
 pub use self::disk::{Disk, Identity, SharedReader};
 pub use self::durable::Store as DiskStore;
 pub use self::memory::MemoryLog;
@@ -151,6 +158,61 @@ pub enum StoreError {
     Broken {
         /// The directory.
         dir: PathBuf,
+    },
+    /// No node has ever used the directory.
+    #[error("no node has used {} yet (hint: is it the right directory?)", dir.display())]
+    Fresh {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory is not empty.
+    #[error("{} is not empty (hint: restore into a new directory)", dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A restore was broken off.
+    #[error(
+        "a restore into {} was not finished (hint: remove what is in it and restore again)",
+        dir.display()
+    )]
+    Unfinished {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The node cannot become a group of its own.
+    #[error("the node of {} cannot go on alone: {what}", dir.display())]
+    Alone {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        what: String,
+    },
+    /// A backup cannot be written or read.
+    #[error("cannot {action} the backup")]
+    Backup {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+    /// What was to be restored is no backup, or not all of one.
+    #[error("this is no complete backup: {what} (hint: use another copy of it)")]
+    BadBackup {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The backup was written by another version.
+    #[error(
+        "backup format {found} is not {expected}, the one this version reads (hint: use the \
+         version of multibeam that wrote it)"
+    )]
+    BackupFormat {
+        /// The format found.
+        found: u32,
+        /// The format this version reads.
+        expected: u32,
     },
     /// The storage engine failed while the store was in use.
     #[error("the ledger's storage failed")]

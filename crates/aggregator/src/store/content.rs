@@ -88,14 +88,11 @@ impl Content {
             return Err(format!("entry {first} does not follow a log of {base} to {last}"));
         }
         record.terms.retain(|&(from, _)| from < first);
+        record.last = first - 1;
         for (index, entry) in (first..).zip(&write.entries) {
-            if entry.index != index {
+            if !record.append(entry.index, entry.term) {
                 return Err(format!("entry {} stands where {index} is expected", entry.index));
             }
-            if record.terms.last().is_none_or(|&(_, term)| term != entry.term) {
-                record.terms.push((index, entry.term));
-            }
-            record.last = index;
         }
         Ok((first <= last).then_some((first, last)))
     }
@@ -205,6 +202,18 @@ impl Content {
 }
 
 impl Record {
+    /// One entry more; false when it does not follow the last one.
+    pub(super) fn append(&mut self, index: u64, term: u64) -> bool {
+        if self.last.checked_add(1) != Some(index) {
+            return false;
+        }
+        if self.terms.last().is_none_or(|&(_, last)| last != term) {
+            self.terms.push((index, term));
+        }
+        self.last = index;
+        true
+    }
+
     /// What contradicts itself in a record; only damage or a mistake of ours can.
     pub(super) fn contradiction(&self) -> Option<&'static str> {
         let runs: Vec<u64> = self.terms.iter().map(|&(from, _)| from).collect();

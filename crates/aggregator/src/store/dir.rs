@@ -6,6 +6,8 @@
 //! | `LOCK` | nothing; locked while the store is open |
 //! | `MARK` | the number of the last acknowledged write; notices a log that lost its end |
 //! | `log/` | the engine's own files |
+//! | `RESTORING` | nothing; there until a restore is complete |
+//! | `CHECK/` | a copy of the rest, while it is being checked |
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -18,6 +20,7 @@ use super::StoreError;
 pub(super) const FORMAT: u32 = 2;
 /// The format of the log without terms, which the ledger of one node writes.
 pub(super) const SINGLE: u32 = 1;
+const RESTORING: &str = "RESTORING";
 const FORMAT_WORD: &str = "multibeam-ledger";
 
 /// An open store directory. Dropping it gives the lock back.
@@ -35,7 +38,37 @@ impl Dir {
         if !path.join("FORMAT").exists() && !is_empty(path)? {
             return Err(StoreError::Foreign { dir: path.to_owned() });
         }
-        Self::lock(path, format)
+        Self::lock(path, format)?.complete()
+    }
+
+    /// Takes the lock of a directory that has a store.
+    pub(super) fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        Self::open_restored(path)?.complete()
+    }
+
+    /// Like [`Dir::open_existing`], of one whose restore may not be complete.
+    pub(super) fn open_restored(path: &Path) -> Result<Self, StoreError> {
+        let format = path.join("FORMAT");
+        fs::metadata(&format).map_err(|e| io_error("open", &format, e))?;
+        Self::lock(path, FORMAT)
+    }
+
+    fn complete(self) -> Result<Self, StoreError> {
+        if self.path.join(RESTORING).exists() {
+            return Err(StoreError::Unfinished { dir: self.path });
+        }
+        Ok(self)
+    }
+
+    /// Notes, durably, whether a restore is under way.
+    pub(super) fn set_restoring(&self, restoring: bool) -> Result<(), StoreError> {
+        let path = self.path.join(RESTORING);
+        let changed = match restoring {
+            true => File::create(&path).and_then(|file| file.sync_all()),
+            false => fs::remove_file(&path),
+        };
+        let synced = changed.and_then(|()| File::open(&self.path)?.sync_all());
+        synced.map_err(|e| io_error("write", &path, e))
     }
 
     fn lock(path: &Path, format: u32) -> Result<Self, StoreError> {

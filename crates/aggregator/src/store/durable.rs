@@ -34,7 +34,7 @@ pub struct Store {
     pub(super) strays: bool,
     /// A call has failed, and nobody knows what of it is on the disk.
     pub(super) failed: bool,
-    dir: Dir,
+    pub(super) dir: Dir,
 }
 
 #[derive(Debug)]
@@ -50,6 +50,16 @@ impl Store {
     /// When the directory is in use, holds another format, or is damaged.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_in(Dir::open(dir.as_ref(), FORMAT)?)
+    }
+
+    /// Like [`Store::open`], but makes nothing.
+    pub(super) fn open_existing(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_in(Dir::open_existing(dir)?)
+    }
+
+    /// Opens a store whose restore is not complete.
+    pub(super) fn open_restored(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_in(Dir::open_restored(dir)?)
     }
 
     fn open_in(dir: Dir) -> Result<Self, StoreError> {
@@ -136,14 +146,14 @@ impl Store {
     }
 
     /// Writes a large part under a number of its own.
-    fn part(&mut self, bytes: &[u8]) -> Result<u64, StoreError> {
+    pub(super) fn part(&mut self, bytes: &[u8]) -> Result<u64, StoreError> {
         let number = self.next_part;
         self.next_part += 1;
         self.writer.put_large(PARTS, number, bytes)?;
         Ok(number)
     }
 
-    fn lists(&mut self, content: &mut Content) -> Result<(), StoreError> {
+    pub(super) fn lists(&mut self, content: &mut Content) -> Result<(), StoreError> {
         let mut part = |places: &Places| match places.is_empty() {
             true => Ok(None),
             false => self.part(&places.encode()).map(Some),
@@ -210,11 +220,7 @@ impl Disk for Store {
             if base.index > 0 {
                 content.record.state = Some(store.part(state)?);
             }
-            let mut batch = Batch::default();
-            for slot in layout::empty_slots() {
-                batch.insert(&slot[..], &[]);
-            }
-            store.switch(content, batch, true)?;
+            store.switch(content, layout::empty_slots(), true)?;
             // From now on an empty log is a lost one. A mark that is missing would hide that.
             store.dir.sync_mark()?;
             store.show(false);

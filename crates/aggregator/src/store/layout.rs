@@ -11,6 +11,7 @@
 use std::ops::RangeInclusive;
 
 use sha2::{Digest, Sha256};
+use sled::Batch;
 
 use super::content::Record;
 
@@ -62,9 +63,13 @@ pub(super) fn record_key() -> Key {
     key(RECORD.0, RECORD.1, 0)
 }
 
-/// The keys of the empty values around the record.
-pub(super) fn empty_slots() -> impl Iterator<Item = Key> {
-    (0..SLOTS).filter(|&slot| slot != RECORD.1).map(|slot| key(RECORD.0, slot, 0))
+/// The empty values around the record.
+pub(super) fn empty_slots() -> Batch {
+    let mut batch = Batch::default();
+    for slot in (0..SLOTS).filter(|&slot| slot != RECORD.1) {
+        batch.insert(&key(RECORD.0, slot, 0)[..], &[]);
+    }
+    batch
 }
 
 pub(super) fn encode_record(record: &Record) -> Vec<u8> {

@@ -11,8 +11,11 @@ impl Places {
         self.0.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
+
     /// All of them, oldest generation first.
-    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u64)> {
         self.0
             .iter()

@@ -10,11 +10,14 @@
 //!   ·    · ·   ·       [#############################]
 //! ```
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+use super::members::Member;
 
 /// A member of the group of aggregators, from 1.
 #[derive(
@@ -162,6 +165,16 @@ pub trait ReadLog {
 impl<L: ReadLog + ?Sized> ReadLog for std::sync::Arc<L> {
     fn entry(&self, index: u64) -> Result<Option<LogEntry>, Box<dyn Error + Send + Sync>> {
         (**self).entry(index)
+    }
+}
+
+// === impl Ledger ===
+
+impl crate::Ledger {
+    /// The same state with other members: for a node that goes on without its group.
+    #[must_use]
+    pub fn with_members(self, members: BTreeMap<NodeId, Member>) -> Self {
+        Self { members, ..self }
     }
 }
 
