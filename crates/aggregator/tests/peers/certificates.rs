@@ -24,7 +24,7 @@ fn issue(dir: &Path, role: Role, name: &str) -> Security {
 }
 
 async fn says_it_is(from: u64, security: &Security, member: &Member) -> Result<(), Status> {
-    let channel = security.endpoint(&member.address).unwrap().connect().await.unwrap();
+    let channel = security.channel(&member.address).unwrap();
     let envelope = wire::Envelope {
         group: GROUP.to_owned(),
         from,

@@ -14,9 +14,9 @@ use multibeam_rt::backoff::Backoff;
 use multibeam_rt::identity::Role;
 use multibeam_rt::tasks::TaskGroup;
 use multibeam_rt::tls::Security;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tonic::transport::Channel;
-use tonic::transport::server::TcpIncoming;
 
 pub(crate) const GROUP: &str = "east";
 
@@ -40,8 +40,10 @@ impl Member {
         listen: &str,
         configure: impl FnOnce(&mut PeerConfig),
     ) -> Self {
-        let incoming = TcpIncoming::bind(listen.parse().unwrap()).unwrap();
-        let port = incoming.local_addr().unwrap().port();
+        let listener = std::net::TcpListener::bind(listen).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let incoming = security.incoming(TcpListener::from_std(listener).unwrap());
         let plaintext = matches!(security, Security::Plaintext);
         let address = match security {
             Security::Plaintext => format!("http://127.0.0.1:{port}"),
@@ -59,7 +61,7 @@ impl Member {
         let rules = RequireRole::new()
             .allow("/multibeam.aggregator.v1.Raft", &[Role::Aggregator])
             .accept_plaintext(plaintext);
-        let server = security.server().unwrap().layer(rules).add_service(peers.server());
+        let server = security.server().layer(rules).add_service(peers.server());
         let server =
             server.serve_with_incoming_shutdown(incoming, tasks.spawner().drain().requested());
         tasks.spawner().spawn("server", async move { server.await.unwrap() });
@@ -107,8 +109,8 @@ impl Member {
     }
 
     pub(crate) async fn client(&self) -> RaftClient<Channel> {
-        let channel = Security::Plaintext.endpoint(&self.address).unwrap().connect().await;
-        RaftClient::new(channel.unwrap()).max_encoding_message_size(usize::MAX)
+        let channel = Security::Plaintext.channel(&self.address).unwrap();
+        RaftClient::new(channel).max_encoding_message_size(usize::MAX)
     }
 }
 
