@@ -12,9 +12,12 @@ use multibeam_ledger::node::{Node, Status};
 use multibeam_model::command::{Change, Command, Decision, Reply};
 use multibeam_model::record::{PayloadRef, RunLine, RunRecord};
 use multibeam_model::{Epoch, RunId};
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::actor::{Limits, Message, Question};
+use crate::metrics::commit_times;
 use crate::store::SharedReader;
 use crate::{Leader, LedgerError};
 
@@ -84,6 +87,7 @@ pub struct Handle {
     shared: Arc<Shared>,
     applied: watch::Receiver<u64>,
     stopped: watch::Receiver<End>,
+    commit_times: Histogram,
 }
 
 impl Handle {
@@ -93,7 +97,7 @@ impl Handle {
         applied: watch::Receiver<u64>,
         stopped: watch::Receiver<End>,
     ) -> Self {
-        Self { queue, shared, applied, stopped }
+        Self { queue, shared, applied, stopped, commit_times: commit_times() }
     }
 
     /// Proposes commands. They are applied in order and without others between them; when this
@@ -137,8 +141,13 @@ impl Handle {
         let budget = budget.map_err(|_| LedgerError::Stopped)?;
         let (answer, answered) = oneshot::channel();
         let proposal = Message::Propose { commands, answer, budget };
+        let begun = Instant::now();
         self.queue.send(proposal).await.map_err(|_| LedgerError::Stopped)?;
-        match answered.await.map_err(|_| LedgerError::Stopped)? {
+        let answered = answered.await;
+        if let Ok(Answer::Replies(_)) = &answered {
+            self.commit_times.observe(begun.elapsed().as_secs_f64());
+        }
+        match answered.map_err(|_| LedgerError::Stopped)? {
             Answer::Replies(replies) => Ok(replies),
             other => Err(self.error(other)),
         }
@@ -187,6 +196,16 @@ impl Handle {
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.read_node().status()
+    }
+
+    pub(crate) fn commit_times(&self) -> Histogram {
+        self.commit_times.clone()
+    }
+
+    /// The bytes of proposals that wait or are under way.
+    pub(crate) fn queued_bytes(&self) -> u64 {
+        let free = self.shared.budget.available_permits();
+        (self.shared.limits.queue_bytes as usize).saturating_sub(free) as u64
     }
 
     async fn ask(&self, question: Question) -> Result<Answer, LedgerError> {

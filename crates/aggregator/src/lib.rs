@@ -18,8 +18,10 @@
 mod actor;
 mod error;
 mod handle;
+mod metrics;
 pub mod peers;
 pub mod render;
+pub mod retention;
 pub mod services;
 pub mod store;
 

@@ -59,6 +59,9 @@ pub struct AggregatorServeArgs {
     /// Ended runs older than this many days leave the ledger. 0 keeps them for ever.
     #[arg(long, value_name = "DAYS", default_value_t = 0)]
     pub keep_days: u32,
+    /// Where to serve /live, /ready, and /metrics; nowhere when absent.
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<std::net::SocketAddr>,
     /// Certificates.
     #[command(flatten)]
     pub tls: TlsArgs,

@@ -11,9 +11,10 @@ use multibeam_model::WorkerId;
 use multibeam_proto::MAX_MESSAGE_BYTES;
 use multibeam_proto::aggregator::v1::results_server::ResultsServer;
 use multibeam_proto::coordinator::v1::coordinator_server::CoordinatorServer;
-use multibeam_rt::admin::{Latch, Readiness};
+use multibeam_rt::admin::{Admin, Latch, Readiness};
 use multibeam_rt::drain::{Asked, Signals, drain};
 use multibeam_rt::limits;
+use multibeam_rt::metrics::Metrics;
 use multibeam_rt::tasks::TaskGroup;
 use multibeam_rt::tls::{Incoming, Security};
 use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing};
@@ -163,6 +164,16 @@ pub(super) fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), E
         eprintln!("error: cannot write {}: {error}", file.display());
         Exit::ENVIRONMENT
     })
+}
+
+/// The pages for operators and probes, if they are wanted.
+pub(super) fn admin(
+    address: Option<SocketAddr>,
+    readiness: &Readiness,
+    metrics: &Metrics,
+) -> Result<Option<Admin>, Exit> {
+    let start = |address| Admin::start(address, readiness.clone(), metrics.clone());
+    address.map(start).transpose().map_err(|error| fail(Exit::ENVIRONMENT, &error))
 }
 
 /// The signals that end a service.

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use multibeam_aggregator::peers::{PeerConfig, Peers};
 use multibeam_aggregator::services::{Forward, group_server, ledger_server, results_server};
 use multibeam_aggregator::store::Identity;
-use multibeam_aggregator::{Aggregator, Limits, Member, Membership, NodeId, Setup, Store};
-use multibeam_rt::admin::Readiness;
+use multibeam_aggregator::{
+    Aggregator, Handle, Limits, Member, Membership, NodeId, Setup, Store, retention,
+};
+use multibeam_rt::admin::{Latch, Readiness};
+use multibeam_rt::metrics::Metrics;
+use multibeam_rt::metrics::calls::CallMetrics;
 use multibeam_rt::tasks::TaskGroup;
 use multibeam_rt::tls::Security;
 use multibeam_rt::trace::ExtractLayer;
@@ -16,7 +21,7 @@ use tokio::sync::mpsc;
 
 use crate::args::AggregatorServeArgs;
 use crate::commands::fail;
-use crate::commands::serve::{announce, end, listen, signals};
+use crate::commands::serve::{admin, announce, end, listen, signals};
 use crate::embedded::host_name;
 use crate::exit::Exit;
 use crate::{connect, roles};
@@ -24,8 +29,14 @@ use crate::{connect, roles};
 /// Events of other members that may wait for the thread that owns the ledger.
 const EVENTS: usize = 1024;
 
+/// How often it is looked whether there is a leader, for probes.
+const LEADER_LOOK: Duration = Duration::from_millis(500);
+
 pub(super) async fn run(args: AggregatorServeArgs) -> Result<(), Exit> {
-    let serving = Readiness::new().latch("serving");
+    let readiness = Readiness::new();
+    let (serving, led) = (readiness.latch("serving"), readiness.latch("leader"));
+    let metrics = Metrics::new("aggregator", env!("CARGO_PKG_VERSION"));
+    let admin = admin(args.admin, &readiness, &metrics)?;
     let security = connect::security(&args.tls)?;
     let (mut incoming, bound) = listen(args.listen, &security).await?;
     let node = node(&args)?;
@@ -49,9 +60,24 @@ pub(super) async fn run(args: AggregatorServeArgs) -> Result<(), Exit> {
     let forward = Forward::new(Arc::new(move |address: &str| {
         dial.channel(address).map_err(|error| tonic::Status::internal(error.to_string()))
     }));
+    metrics.register(|registry| ledger.register(registry));
+    spawner.spawn("leader watch", watch_leader(ledger.clone(), led));
+    if args.keep_days > 0 {
+        let keep = Duration::from_secs(u64::from(args.keep_days) * 24 * 60 * 60);
+        let drain = spawner.drain();
+        let retention = retention::run(ledger.clone(), keep);
+        spawner.spawn("retention", async move {
+            tokio::select! {
+                () = retention => {}
+                () = drain.requested() => {}
+            }
+        });
+    }
     let plaintext = matches!(security, Security::Plaintext);
+    let calls = metrics.register(CallMetrics::register);
     let router = security
         .server()
+        .layer(calls)
         .layer(roles::deadlines())
         .layer(roles::aggregator().accept_plaintext(plaintext))
         .layer(ExtractLayer)
@@ -87,7 +113,25 @@ pub(super) async fn run(args: AggregatorServeArgs) -> Result<(), Exit> {
         Ok(_) => ledger.shutdown().await.map_err(|error| fail(Exit::ENVIRONMENT, &*error)),
         Err(_) => Ok(()),
     };
-    end(cause, signals, &serving, tasks).await.and(finished)
+    let ended = end(cause, signals, &serving, tasks).await.and(finished);
+    if let Some(admin) = admin {
+        admin.shutdown();
+    }
+    ended
+}
+
+/// Keeps the latch as the ledger is: without a leader nothing is answered here.
+async fn watch_leader(ledger: Handle, led: Latch) {
+    loop {
+        match ledger.status().leader {
+            Some(_) => led.ready(),
+            None => led.unready("no leader"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LEADER_LOOK) => {}
+            _ = ledger.stopped() => return,
+        }
+    }
 }
 
 /// Which member this is.
