@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-const PROTOS: [&str; 3] = [
+const PROTOS: [&str; 4] = [
     "multibeam/aggregator/v1/aggregator.proto",
+    "multibeam/aggregator/v1/raft.proto",
     "multibeam/coordinator/v1/coordinator.proto",
     "multibeam/coordinator/v1/link.proto",
 ];

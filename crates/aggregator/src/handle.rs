@@ -1,83 +1,77 @@
 //! How the rest of the process talks to the ledger.
 
-use std::io;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::error::Error;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use multibeam_ledger::Ledger;
-use multibeam_model::RunId;
-use multibeam_model::command::{Change, Command, Decision, DecodeError, Reply};
+use multibeam_ledger::node::disk::{LogEntry, NodeId, ReadLog};
+use multibeam_ledger::node::io::Answer;
+use multibeam_ledger::node::members::MemberChange;
+use multibeam_ledger::node::{Node, Status};
+use multibeam_model::command::{Change, Command, Decision, Reply};
 use multibeam_model::record::{PayloadRef, RunLine, RunRecord};
+use multibeam_model::{Epoch, RunId};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use crate::actor::{Limits, Message, Proposal};
-use crate::store::{ReadLog, StoreError};
+use crate::actor::{Limits, Message, Question};
+use crate::store::SharedReader;
+use crate::{Leader, LedgerError};
 
-/// The ledger cannot do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The storage failed. The ledger has stopped.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// An entry of the log cannot be read.
-    #[error("cannot read entry {index} of the ledger's log")]
-    Entry {
-        /// The entry.
-        index: u64,
-        /// Why.
-        #[source]
-        source: DecodeError,
-    },
-    /// A proposed command cannot be read.
-    #[error("malformed command")]
-    Command(#[source] DecodeError),
-    /// An entry is missing from the log.
-    #[error(
-        "entry {index} is missing from the ledger's log (hint: restore the directory from a copy)"
-    )]
-    Gap {
-        /// The entry.
-        index: u64,
-    },
-    /// A proposal is too large.
-    #[error("a proposal of {bytes} bytes is too large, at most {most} are taken")]
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-        /// The limit.
-        most: u32,
-    },
-    /// The ledger has stopped: after a failure of its storage, or because it was told to. Whether
-    /// commands that were under way took effect is known after the next start.
-    #[error("the ledger has stopped")]
-    Stopped,
-    /// The entry is there and carries no payload.
-    #[error("entry {index} of the ledger's log carries no payload")]
-    NoPayload {
-        /// The entry.
-        index: u64,
-    },
-    /// The owner thread could not be started.
-    #[error("cannot start the ledger's thread")]
-    Thread(#[source] io::Error),
+/// The node of this member.
+pub(crate) type LocalNode = Node<LogReader>;
+
+/// Reads the log until the ledger stops; then the storage is let go of, whoever still has a handle.
+#[derive(Clone)]
+pub(crate) struct LogReader(Arc<RwLock<Option<SharedReader>>>);
+
+impl LogReader {
+    pub(crate) fn new(reader: SharedReader) -> Self {
+        Self(Arc::new(RwLock::new(Some(reader))))
+    }
+
+    fn close(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl ReadLog for LogReader {
+    fn entry(&self, index: u64) -> Result<Option<LogEntry>, Box<dyn Error + Send + Sync>> {
+        let reader = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        reader.ok_or(LedgerError::Stopped)?.entry(index)
+    }
 }
 
 /// What the owner thread and the handles share.
 pub(crate) struct Shared {
-    pub(crate) ledger: RwLock<Ledger>,
-    pub(crate) reader: RwLock<Option<Arc<dyn ReadLog>>>,
+    node: RwLock<LocalNode>,
+    reader: LogReader,
     pub(crate) budget: Arc<Semaphore>,
     pub(crate) limits: Limits,
 }
 
 impl Shared {
-    pub(crate) fn write_ledger(&self) -> RwLockWriteGuard<'_, Ledger> {
-        // Only a panic of the owner while it applies can poison it, and the owner is gone then.
-        self.ledger.write().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn new(
+        node: LocalNode,
+        reader: LogReader,
+        budget: Arc<Semaphore>,
+        limits: Limits,
+    ) -> Self {
+        Self { node: RwLock::new(node), reader, budget, limits }
+    }
+
+    // Only a panic of the owner can poison it, and the owner is gone then.
+
+    pub(crate) fn write_node(&self) -> RwLockWriteGuard<'_, LocalNode> {
+        self.node.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn read_node(&self) -> RwLockReadGuard<'_, LocalNode> {
+        self.node.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn close_reader(&self) {
-        *self.reader.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.reader.close();
     }
 }
 
@@ -103,11 +97,12 @@ impl Handle {
     }
 
     /// Proposes commands. They are applied in order and without others between them; when this
-    /// returns, they are durable, and the answers stand in the same order. Dropping the future
-    /// after it was polled does not take the commands back.
+    /// returns, a majority has them on its disks, and the answers stand in the same order.
+    /// Dropping the future after it was polled does not take the commands back.
     ///
     /// # Errors
-    /// [`LedgerError::TooLarge`], or [`LedgerError::Stopped`].
+    /// [`LedgerError::NotLeader`] and [`LedgerError::Busy`], after which asking again is safe;
+    /// [`LedgerError::TooLarge`], [`LedgerError::Format`], or [`LedgerError::Stopped`].
     pub async fn propose(&self, commands: Vec<Command>) -> Result<Vec<Reply>, LedgerError> {
         let encode = |command: Command| {
             let bytes = Bytes::from(command.encode());
@@ -131,9 +126,9 @@ impl Handle {
 
     pub(crate) async fn submit(
         &self,
-        entries: Vec<(Command, Bytes)>,
+        commands: Vec<(Command, Bytes)>,
     ) -> Result<Vec<Reply>, LedgerError> {
-        let bytes: usize = entries.iter().map(|(_, bytes)| bytes.len()).sum();
+        let bytes: usize = commands.iter().map(|(_, bytes)| bytes.len()).sum();
         let limits = self.shared.limits;
         let most = limits.proposal_bytes.min(limits.queue_bytes);
         let charge = u32::try_from(bytes).ok().filter(|&bytes| bytes <= most);
@@ -141,12 +136,93 @@ impl Handle {
         let budget = Arc::clone(&self.shared.budget).acquire_many_owned(charge).await;
         let budget = budget.map_err(|_| LedgerError::Stopped)?;
         let (answer, answered) = oneshot::channel();
-        let proposal = Message::Propose(Proposal { entries, answer, _budget: budget });
+        let proposal = Message::Propose { commands, answer, budget };
         self.queue.send(proposal).await.map_err(|_| LedgerError::Stopped)?;
+        match answered.await.map_err(|_| LedgerError::Stopped)? {
+            Answer::Replies(replies) => Ok(replies),
+            other => Err(self.error(other)),
+        }
+    }
+
+    /// Waits until this member's state has everything that was acknowledged before the call,
+    /// whoever acknowledged it. What is read then is no older than that.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotLeader`] when no leader could be asked, or [`LedgerError::Stopped`].
+    pub async fn current(&self) -> Result<(), LedgerError> {
+        match self.ask(Question::Read).await? {
+            Answer::Readable => Ok(()),
+            other => Err(self.error(other)),
+        }
+    }
+
+    /// Notes that the coordinator of this epoch is alive; the newest epoch comes back.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotLeader`] or [`LedgerError::Stopped`].
+    pub async fn attend(&self, epoch: Epoch) -> Result<Epoch, LedgerError> {
+        match self.ask(Question::Attend(epoch)).await? {
+            Answer::InOffice(Ok(())) => Ok(epoch),
+            Answer::InOffice(Err(newest)) => Ok(newest),
+            other => Err(self.error(other)),
+        }
+    }
+
+    /// Begins a change of members; `force` also when too few would be alive after it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Members`] says why not; [`LedgerError::NotLeader`]; [`LedgerError::Stopped`].
+    pub async fn change_members(
+        &self,
+        change: MemberChange,
+        force: bool,
+    ) -> Result<(), LedgerError> {
+        match self.ask(Question::Members { change, force }).await? {
+            Answer::Members(begun) => Ok(begun?),
+            other => Err(self.error(other)),
+        }
+    }
+
+    /// How this member stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.shared.read_node().status()
+    }
+
+    async fn ask(&self, question: Question) -> Result<Answer, LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        let message = Message::Ask { question, answer };
+        self.queue.send(message).await.map_err(|_| LedgerError::Stopped)?;
         answered.await.map_err(|_| LedgerError::Stopped)
     }
 
-    /// A run's record; `None` when there is no such run.
+    /// What an answer that gives nothing means to the caller.
+    fn error(&self, answer: Answer) -> LedgerError {
+        match answer {
+            Answer::NotLeader(leader) => LedgerError::NotLeader { leader: self.leader(leader) },
+            Answer::Busy => LedgerError::Busy,
+            Answer::Format { newest } => LedgerError::Format { newest },
+            // The node answers each question in its own kind.
+            Answer::Replies(_) | Answer::Readable | Answer::InOffice(_) | Answer::Members(_) => {
+                LedgerError::Stopped
+            }
+        }
+    }
+
+    /// The error of a member that does not lead.
+    pub(crate) fn not_leader(&self) -> LedgerError {
+        LedgerError::NotLeader { leader: self.leader(None) }
+    }
+
+    fn leader(&self, id: Option<NodeId>) -> Option<Leader> {
+        let node = self.shared.read_node();
+        let id = id.or_else(|| node.leader()).filter(|id| *id != node.id())?;
+        let address = node.ledger().members().get(&id)?.address.clone();
+        Some(Leader { id, address })
+    }
+
+    /// A run's record as this member has it; `None` when there is no such run. It may be behind
+    /// other members; [`Handle::current`] first if that matters.
     #[must_use]
     pub fn record(&self, run: &RunId) -> Option<RunRecord> {
         self.read(|ledger| ledger.run(run).cloned())
@@ -160,7 +236,7 @@ impl Handle {
 
     /// Looks at the state. Nothing is applied while `look` runs, so it should be short.
     pub fn read<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
-        look(&self.shared.ledger.read().unwrap_or_else(PoisonError::into_inner))
+        look(self.shared.read_node().ledger())
     }
 
     /// The index of the last command applied, and every change of it.
@@ -175,12 +251,13 @@ impl Handle {
     /// # Errors
     /// When the storage fails, or nothing with a payload stands there.
     pub fn payload(&self, at: PayloadRef) -> Result<Vec<u8>, LedgerError> {
-        let reader = self.shared.reader.read().unwrap_or_else(PoisonError::into_inner).clone();
         let index = at.index;
-        let entry = reader.ok_or(LedgerError::Stopped)?.read(index)?;
+        let entry = self.shared.reader.entry(index);
+        let entry = entry.map_err(|source| LedgerError::Entry { index, source })?;
         let entry = entry.ok_or(LedgerError::NoPayload { index })?;
+        let command = Command::decode(&entry.data);
         let command =
-            Command::decode(&entry).map_err(|source| LedgerError::Entry { index, source })?;
+            command.map_err(|source| LedgerError::Entry { index, source: source.into() })?;
         let payload = match command {
             Command::Run { change: Change::Report(report), .. } => Some(report.payload),
             Command::Run { change: Change::SuiteNode(node), .. } => Some(node.payload),

@@ -16,11 +16,16 @@
 //! ```
 
 mod actor;
+mod error;
 mod handle;
+pub mod peers;
 pub mod render;
 pub mod services;
 pub mod store;
 
-pub use actor::{Aggregator, Limits};
-pub use handle::{Handle, LedgerError};
-pub use store::{Store, StoreError};
+pub use actor::{Aggregator, Limits, Membership, Setup};
+pub use error::{Leader, LedgerError};
+pub use handle::Handle;
+pub use multibeam_ledger::node::disk::NodeId;
+pub use multibeam_ledger::node::members::Member;
+pub use store::{DiskStore as Store, StoreError};

@@ -1,14 +1,26 @@
 //! Where the ledger's log is kept.
 
+mod content;
 mod dir;
+mod disk;
+mod durable;
+mod engine;
+mod layout;
 mod memory;
+mod memory_disk;
+mod places;
+mod reader;
 mod sled;
+mod tidy;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::disk::{Disk, Identity, SharedReader};
+pub use self::durable::Store as DiskStore;
 pub use self::memory::MemoryLog;
+pub use self::memory_disk::{MemoryDisk, Writes};
 pub use self::sled::Store;
 
 /// An append-only list of entries, numbered from 1 without a gap.
@@ -104,6 +116,41 @@ pub enum StoreError {
         dir: PathBuf,
         /// What is wrong with it.
         what: String,
+    },
+    /// There is no room left where the directory is.
+    #[error(
+        "no space is left for {} (hint: free some and start again; nothing that was answered is \
+         lost)",
+        dir.display()
+    )]
+    DiskFull {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory is not a fresh one.
+    #[error(
+        "{} belongs to node {} of group {:?} (hint: give every node a directory of its own)",
+        dir.display(), identity.node, identity.group
+    )]
+    Founded {
+        /// The directory.
+        dir: PathBuf,
+        /// Who wrote it.
+        identity: Identity,
+    },
+    /// The caller broke the rules of [`Disk`].
+    #[error("the ledger in {} was asked to do what it cannot: {what} (hint: please report this)", dir.display())]
+    Unfit {
+        /// The directory.
+        dir: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// A call has failed before. Only the next start finds out what is on the disk.
+    #[error("the ledger in {} has failed before (hint: start again)", dir.display())]
+    Broken {
+        /// The directory.
+        dir: PathBuf,
     },
     /// The storage engine failed while the store was in use.
     #[error("the ledger's storage failed")]

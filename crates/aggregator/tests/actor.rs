@@ -4,8 +4,12 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use multibeam_aggregator::store::{Log, MemoryLog, ReadLog};
+use bytes::Bytes;
+use multibeam_aggregator::store::{Disk, Identity, MemoryDisk, SharedReader};
 use multibeam_aggregator::{Aggregator, Handle, Limits, Store, StoreError};
+use multibeam_ledger::node::disk::{
+    Base, Compact, EntryKind, HardState, Install, LogEntry, Recovered, Write,
+};
 use multibeam_model::command::{Command, Refusal, Reply};
 use multibeam_model::{Epoch, RunId, Timestamp};
 
@@ -15,46 +19,93 @@ fn create(name: &str, spec: &[u8]) -> Command {
 }
 
 fn claim(at: i64) -> Command {
-    Command::Claim { coordinator: "c".to_owned(), at: Timestamp(at), take_over: false }
+    Command::Claim { coordinator: "c".to_owned(), at: Timestamp(at), take_over: true }
 }
 
-/// A log whose appends wait for a word from the test, and fail when it says so.
+/// A disk whose writes of commands wait for a word from the test, and fail when it says so.
 struct Gated {
-    inner: MemoryLog,
+    inner: MemoryDisk,
     entered: Sender<usize>,
     pass: Receiver<bool>,
 }
 
-impl Log for Gated {
-    fn last_index(&self) -> u64 {
-        self.inner.last_index()
+impl Disk for Gated {
+    fn recovered(&self) -> Result<Recovered, StoreError> {
+        self.inner.recovered()
     }
 
-    fn append(&mut self, entries: &[&[u8]]) -> Result<(), StoreError> {
-        self.entered.send(entries.len()).unwrap();
-        if self.pass.recv().unwrap() {
-            return self.inner.append(entries);
+    fn identity(&self) -> Option<Identity> {
+        self.inner.identity()
+    }
+
+    fn found(&mut self, who: &Identity, base: &Base, state: &[u8]) -> Result<(), StoreError> {
+        self.inner.found(who, base, state)
+    }
+
+    fn write(&mut self, write: &Write) -> Result<(), StoreError> {
+        let commands = write.entries.iter().filter(|entry| !entry.data.is_empty()).count();
+        if commands > 0 {
+            self.entered.send(commands).unwrap();
+            if !self.pass.recv().unwrap() {
+                let source = std::io::Error::other("no space left");
+                return Err(StoreError::Io { action: "write", path: "disk".into(), source });
+            }
         }
-        let source = std::io::Error::other("no space left");
-        Err(StoreError::Io { action: "write", path: "disk".into(), source })
+        self.inner.write(write)
     }
 
-    fn reader(&self) -> Arc<dyn ReadLog> {
+    fn compact(&mut self, compact: &Compact) -> Result<(), StoreError> {
+        self.inner.compact(compact)
+    }
+
+    fn tidy(&mut self) -> Result<bool, StoreError> {
+        self.inner.tidy()
+    }
+
+    fn forget(&mut self, payloads: &[u64]) -> Result<(), StoreError> {
+        self.inner.forget(payloads)
+    }
+
+    fn retain(&mut self, payloads: &[u64]) -> Result<(), StoreError> {
+        self.inner.retain(payloads)
+    }
+
+    fn stage(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
+        self.inner.stage(entries)
+    }
+
+    fn unstage(&mut self) -> Result<(), StoreError> {
+        self.inner.unstage()
+    }
+
+    fn install(&mut self, install: &Install) -> Result<(), StoreError> {
+        self.inner.install(install)
+    }
+
+    fn reader(&self) -> SharedReader {
         self.inner.reader()
     }
 }
 
-fn gated(limits: Limits) -> (Handle, MemoryLog, Receiver<usize>, Sender<bool>) {
+fn gated(limits: Limits) -> (Handle, MemoryDisk, Receiver<usize>, Sender<bool>) {
     let (entered_tx, entered) = channel();
     let (pass, pass_rx) = channel();
-    let inner = MemoryLog::default();
-    let log = Gated { inner: inner.clone(), entered: entered_tx, pass: pass_rx };
-    (Aggregator::start_with(log, limits).unwrap(), inner, entered, pass)
+    let inner = MemoryDisk::default();
+    let disk = Gated { inner: inner.clone(), entered: entered_tx, pass: pass_rx };
+    (Aggregator::alone_with(disk, limits).unwrap(), inner, entered, pass)
+}
+
+/// The commands on a disk, in order.
+fn commands(disk: &MemoryDisk) -> Vec<Command> {
+    let reader = disk.reader();
+    let entries = (1..=disk.recovered().unwrap().last).filter_map(|i| reader.entry(i).unwrap());
+    let data = entries.map(|entry| entry.data).filter(|data| !data.is_empty());
+    data.map(|data| Command::decode(&data).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_during_a_flush_shares_the_next_one_in_order() {
-    let (handle, log, entered, pass) = gated(Limits::default());
+    let (handle, disk, entered, pass) = gated(Limits::default());
     let order = Arc::new(Mutex::new(Vec::new()));
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..8 {
@@ -86,10 +137,10 @@ async fn what_waits_during_a_flush_shares_the_next_one_in_order() {
     });
     assert_eq!(epochs, (1..=8).map(|e| Reply::Claimed(Epoch(e))).collect::<Vec<_>>());
     assert!(replies.iter().all(|replies| replies[1] == Reply::Done));
-    assert_eq!(log.batches(), [2, 14]);
-    let entries: Vec<_> = (1..=16).map(|i| log.read(i).unwrap().unwrap()).collect();
-    for (number, pair) in (0..).zip(entries.chunks(2)) {
-        assert_eq!(Command::decode(&pair[0]).unwrap(), claim(number));
+    let commands = commands(&disk);
+    assert_eq!(commands.len(), 16);
+    for (number, pair) in (0..).zip(commands.chunks(2)) {
+        assert_eq!(pair[0], claim(number));
     }
 }
 
@@ -113,7 +164,7 @@ async fn a_failing_disk_stops_the_ledger_and_answers_everybody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_finishes_what_was_proposed_and_frees_the_store() {
     let temp = tempfile::tempdir().unwrap();
-    let handle = Aggregator::start(Store::open(temp.path()).unwrap()).unwrap();
+    let handle = Aggregator::alone(Store::open(temp.path()).unwrap()).unwrap();
     let proposals: Vec<_> = (0..20)
         .map(|number| Box::pin(handle.propose(vec![create(&format!("r{number:02}"), b"x")])))
         .collect();
@@ -129,10 +180,11 @@ async fn a_shutdown_finishes_what_was_proposed_and_frees_the_store() {
     assert!(handle.propose(vec![create("late", b"")]).await.is_err());
     assert_eq!(handle.runs().len(), 20, "what is known stays readable");
 
-    let again = Aggregator::start(Store::open(temp.path()).unwrap()).unwrap();
+    let again = Aggregator::alone(Store::open(temp.path()).unwrap()).unwrap();
     assert_eq!(again.runs(), handle.runs());
-    assert_eq!(again.read(|ledger| ledger.hash()), handle.read(|ledger| ledger.hash()));
-    assert_eq!(*again.applied().borrow(), 20);
+    let records =
+        |handle: &Handle| handle.read(|ledger| ledger.runs().cloned().collect::<Vec<_>>());
+    assert_eq!(records(&again), records(&handle));
     assert_eq!(again.propose(vec![create("r07", b"x")]).await.unwrap(), [Reply::Duplicate]);
     let other = again.propose(vec![create("r07", b"y")]).await.unwrap();
     assert_eq!(other, [Reply::Refused(Refusal::RunExists)]);
@@ -141,7 +193,7 @@ async fn a_shutdown_finishes_what_was_proposed_and_frees_the_store() {
 #[tokio::test(flavor = "multi_thread")]
 async fn proposals_are_bounded_in_size_and_in_sum() {
     let limits = Limits { queue: 4, queue_bytes: 1000, proposal_bytes: 600 };
-    let (handle, log, entered, pass) = gated(limits);
+    let (handle, disk, entered, pass) = gated(limits);
     let error = handle.propose(vec![create("big", &[0; 700])]).await.unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
     let mut proposals: Vec<_> = (0..6)
@@ -163,28 +215,43 @@ async fn proposals_are_bounded_in_size_and_in_sum() {
     }
     // 300 bytes and a header each: three fit under the sum.
     assert!(driver.join().unwrap().iter().all(|&size| size <= 3));
-    assert_eq!(log.last_index(), 6);
+    assert_eq!(commands(&disk).len(), 6);
 }
 
 #[tokio::test]
 async fn encoded_commands_are_checked_before_any_is_taken() {
-    let log = MemoryLog::default();
-    let handle = Aggregator::start(log.clone()).unwrap();
+    let disk = MemoryDisk::default();
+    let handle = Aggregator::alone(disk.clone()).unwrap();
     let good = create("r", b"x").encode();
     let mut newer = good.clone();
     newer[0] = 99;
     let error = handle.propose_encoded(vec![good.clone().into(), newer.into()]).await.unwrap_err();
     assert_eq!(error.to_string(), "malformed command");
-    assert_eq!(log.last_index(), 0);
+    assert!(commands(&disk).is_empty());
     assert_eq!(handle.propose_encoded(vec![good.into()]).await.unwrap(), [Reply::Done]);
 }
 
-#[test]
-fn a_log_of_a_newer_version_is_refused() {
-    let mut log = MemoryLog::default();
-    let mut entry = create("r", b"x").encode();
-    entry[0] = 99;
-    log.append(&[&entry]).unwrap();
-    let error = Aggregator::start(log).unwrap_err();
-    assert!(error.to_string().contains("entry 1"), "{error}");
+#[tokio::test]
+async fn a_log_of_a_newer_version_is_refused() {
+    let mut disk = MemoryDisk::default();
+    Aggregator::alone(disk.clone()).unwrap().shutdown().await.unwrap();
+    let mut data = create("r", b"x").encode();
+    data[0] = 99;
+    let recovered = disk.recovered().unwrap();
+    let index = recovered.last + 1;
+    let HardState { term, .. } = recovered.hard;
+    let entry = LogEntry { index, term, kind: EntryKind::Command, data: Bytes::from(data) };
+    disk.write(&Write { entries: vec![entry], hard: None, sync: true }).unwrap();
+    let error = Aggregator::alone(disk).unwrap_err();
+    assert!(error.to_string().contains(&format!("entry {index}")), "{error}");
+}
+
+#[tokio::test]
+async fn a_directory_of_another_member_is_refused() {
+    let mut disk = MemoryDisk::default();
+    let identity =
+        Identity { node: multibeam_ledger::node::disk::NodeId(2), group: "g".to_owned() };
+    disk.found(&identity, &Base::default(), &[]).unwrap();
+    let error = Aggregator::alone(disk).unwrap_err().to_string();
+    assert!(error.contains("member 2") && error.contains("\"g\""), "{error}");
 }

@@ -1,8 +1,8 @@
 //! Reading a large log does not pull it into memory.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
-use multibeam_aggregator::Store;
 use multibeam_aggregator::store::Log;
+use multibeam_aggregator::store::Store;
 
 const ENTRIES: u64 = 500;
 const BYTES: usize = 300_000;

@@ -6,11 +6,14 @@ mod common;
 use common::*;
 use multibeam_model::Cause;
 use multibeam_model::LossCause;
-use multibeam_model::command::{Command, Decision, Refusal, Reply};
+use multibeam_model::command::{Change, Command, Decision, Refusal, Reply};
+use multibeam_model::link::SessionFact;
 use multibeam_model::outcome::{ProcessEnd, Verdict};
 use multibeam_model::record::{AttemptState, RunRecord};
-use multibeam_model::{GroupId, Timestamp};
+use multibeam_model::{GroupId, SessionId, SpecState, Timestamp};
 use multibeam_proto::aggregator::v1 as wire;
+use multibeam_rt::access::Peer;
+use multibeam_rt::identity::{Identity, Role};
 use tonic::Code;
 
 async fn send(served: &mut Served, commands: &[Command]) -> Result<Vec<Reply>, tonic::Status> {
@@ -73,7 +76,7 @@ async fn a_report_counts_once_however_often_it_is_sent() {
     assert_eq!(again, [Reply::Duplicate, Reply::Sealed]);
     let again = send(&mut served, &[second, first]).await.unwrap();
     assert_eq!(again, [Reply::Sealed, Reply::Sealed]);
-    let request = wire::ReadRunRequest { run: run().0 };
+    let request = wire::ReadRunRequest { run: run().0, stale: false };
     let read = served.ledger_client.read_run(request).await.unwrap().into_inner();
     let record = RunRecord::decode(&read.record).unwrap();
     let sealed = record.attempt(attempt(1, 1)).unwrap();
@@ -100,11 +103,37 @@ async fn workers_only_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_reports_for_its_own_cluster_only() {
+    let worker = |name: &str| Peer::Certified(Identity { role: Role::Worker, name: name.into() });
+    let fact = in_run(Change::Fact {
+        session: SessionId(0),
+        fact: SessionFact::ReportBeforeSuite { state: SpecState::Passed },
+    });
+    let all =
+        [report(0, 1, 0, 0, "passed"), suite_node(0, "SynchronizedBeforeSuite"), fact.clone()];
+    for (name, allowed) in [("c1", true), ("c2", false)] {
+        let mut served = serve_for(worker(name)).await;
+        done(&served.ledger, opening()).await;
+        done(&served.ledger, vec![hand_out(0, 1, 1)]).await;
+        for command in &all {
+            let answer = send(&mut served, std::slice::from_ref(command)).await;
+            match allowed {
+                true => assert!(!matches!(answer.unwrap()[..], [Reply::Refused(_)])),
+                false => assert_eq!(answer.unwrap_err().code(), Code::PermissionDenied),
+            }
+        }
+        // What nobody knows is no secret.
+        let unknown = send(&mut served, &[report(3, 1, 0, 3, "passed")]).await.unwrap();
+        assert_eq!(unknown, [Reply::Refused(Refusal::Unknown)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn runs_and_catalogs_are_read() {
     let mut served = serve().await;
     mixed_run(&served).await;
     let list = |mut client: multibeam_proto::aggregator::v1::ledger_client::LedgerClient<_>| async move {
-        client.list_runs(wire::ListRunsRequest {}).await.unwrap().into_inner().runs
+        client.list_runs(wire::ListRunsRequest { stale: false }).await.unwrap().into_inner().runs
     };
     let runs = list(served.ledger_client.clone()).await;
     assert_eq!((runs[0].run.as_str(), runs[0].name.as_str()), (run().0.as_str(), "nightly"));

@@ -5,8 +5,9 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use multibeam_aggregator::StoreError;
 use multibeam_aggregator::store::Log;
-use multibeam_aggregator::{Store, StoreError};
+use multibeam_aggregator::store::Store;
 
 fn entry(index: u64) -> Vec<u8> {
     // From nothing to some hundred kilobytes, so that entries of one and of many chunks mix.

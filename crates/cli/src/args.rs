@@ -1,8 +1,14 @@
 //! What the user can type. Syntax only: nothing here looks at a file or a clock.
 
+mod aggregator;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use aggregator::{
+    AggregatorArgs, AggregatorCommand, AggregatorServeArgs, MemberArg, MembersPlace,
+};
 
 /// Run a Ginkgo suite as many beams and get one report per target.
 ///
@@ -70,8 +76,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Serve runs: the coordinator.
     Coordinator(CoordinatorArgs),
-    /// Keep the ledger: the aggregator.
-    Aggregator(AggregatorArgs),
+    /// Keep the ledger: an aggregator, alone or in a group of three or five.
+    Aggregator(Box<AggregatorArgs>),
     /// Offer suite processes for one cluster: a worker.
     Worker(WorkerArgs),
     /// Make certificates for coordinator, aggregator, and workers.
@@ -85,9 +91,10 @@ pub struct Place {
     #[arg(long, value_name = "DIR", default_value = "results", env = "MULTIBEAM_RESULTS")]
     pub results: PathBuf,
 
-    /// A standing coordinator, such as `https://coordinator:7400`.
-    #[arg(long, value_name = "URL", env = "MULTIBEAM_ENDPOINT")]
-    pub endpoint: Option<String>,
+    /// A standing coordinator, such as `https://coordinator:7400`; several, by commas or by
+    /// repeating it, are tried in turn.
+    #[arg(long, value_name = "URL", env = "MULTIBEAM_ENDPOINT", value_delimiter = ',')]
+    pub endpoint: Option<Vec<String>>,
 
     /// The certificates to use there (made by `multibeam pki`).
     #[command(flatten)]
@@ -304,26 +311,9 @@ pub struct CoordinatorArgs {
     /// Write the address here once it serves.
     #[arg(long, value_name = "FILE")]
     pub address_file: Option<PathBuf>,
-    /// The aggregator.
+    /// The aggregators; any of a group will do, and all of them make it survive their loss.
     #[arg(long, value_name = "URL", default_value = "https://localhost:7401")]
-    pub aggregator: String,
-    /// Certificates.
-    #[command(flatten)]
-    pub tls: TlsArgs,
-}
-
-/// `multibeam aggregator`
-#[derive(Args, Debug)]
-pub struct AggregatorArgs {
-    /// The address to serve on; with port 0 the system picks one, see --address-file.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7401")]
-    pub listen: std::net::SocketAddr,
-    /// Write the address here once it serves.
-    #[arg(long, value_name = "FILE")]
-    pub address_file: Option<PathBuf>,
-    /// Where the ledger is kept.
-    #[arg(long, value_name = "DIR", default_value = "ledger")]
-    pub data: PathBuf,
+    pub aggregator: Vec<String>,
     /// Certificates.
     #[command(flatten)]
     pub tls: TlsArgs,
@@ -350,12 +340,12 @@ pub struct WorkerArgs {
     /// Where to keep the output of its processes; `worker-NAME` when absent.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// The coordinator.
+    /// The coordinators: the one in office, and those that stand by.
     #[arg(long, value_name = "URL", default_value = "https://localhost:7400")]
-    pub coordinator: String,
-    /// The aggregator.
+    pub coordinator: Vec<String>,
+    /// The aggregators; any of a group will do, and all of them make it survive their loss.
     #[arg(long, value_name = "URL", default_value = "https://localhost:7401")]
-    pub aggregator: String,
+    pub aggregator: Vec<String>,
     /// Certificates.
     #[command(flatten)]
     pub tls: TlsArgs,

@@ -1,7 +1,7 @@
 //! Connections to standing services.
 
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::tls::{Credentials, PemFiles, Security};
-use tonic::transport::Channel;
 
 use crate::args::TlsArgs;
 use crate::commands::fail;
@@ -30,11 +30,16 @@ pub fn security(tls: &TlsArgs) -> Result<Security, Exit> {
     Credentials::read(&files).map(Security::MutualTls).map_err(|error| fail(Exit::INPUT, &error))
 }
 
-/// A channel that connects at its first use, and again whenever its connection has ended.
+/// Servers of which any will do; each is connected at its first use, and again whenever its
+/// connection has ended.
 ///
 /// # Errors
-/// When the URL or the certificates cannot be used.
-pub fn channel(url: &str, tls: &TlsArgs) -> Result<Channel, Exit> {
-    let endpoint = security(tls)?.endpoint(url).map_err(|error| fail(Exit::INPUT, &error))?;
-    Ok(endpoint.connect_lazy())
+/// When an URL or the certificates cannot be used.
+pub fn endpoints(urls: &[String], tls: &TlsArgs) -> Result<Endpoints, Exit> {
+    let security = security(tls)?;
+    let open = |url: &String| {
+        let channel = security.channel(url).map_err(|error| fail(Exit::INPUT, &error))?;
+        Ok((url.clone(), channel))
+    };
+    Ok(Endpoints::new(urls.iter().map(open).collect::<Result<Vec<_>, Exit>>()?))
 }

@@ -24,6 +24,7 @@ use multibeam_worker::suite::process::GuardProgram;
 use crate::commands::{fail, fail_status};
 use crate::exit::Exit;
 use crate::follow::{CtrlC, Look, follow};
+use crate::kubeconfigs::{self, Written};
 use crate::place::{RunDirectory, Served};
 use crate::roles;
 
@@ -61,7 +62,7 @@ impl Embedded {
     pub async fn start(start: Start, directory: &RunDirectory) -> Result<Self, Exit> {
         let environment = |error: &dyn std::error::Error| fail(Exit::ENVIRONMENT, error);
         let store = Store::open(directory.ledger()).map_err(|error| environment(&error))?;
-        let ledger = Aggregator::start(store).map_err(|error| environment(&error))?;
+        let ledger = Aggregator::alone(store).map_err(|error| environment(&error))?;
         let alive = alive_file(&directory.alive()).await?;
         let tasks = TaskGroup::new();
         let spawner = tasks.spawner();
@@ -74,7 +75,7 @@ impl Embedded {
         let ledger_router = memory::server()
             .layer(roles::aggregator())
             .layer(ExtractLayer)
-            .add_service(ledger_server(ledger.clone()))
+            .add_service(ledger_server(ledger.clone(), None))
             .add_service(results_server(ledger.clone()));
         let drain = ledger_tasks.drain();
         spawner.spawn("aggregator", async move {
@@ -86,10 +87,11 @@ impl Embedded {
 
         let host = host_name();
         let name = format!("embedded in {host} (pid {})", std::process::id());
-        let hub = Hub::start(aggregator.clone(), &name, &spawner)
+        let hub = Hub::start(aggregator.clone().into(), &name, &spawner)
             .await
             .map_err(|error| environment(&error))?;
-        let service = CoordinatorServer::new(CoordinatorService::new(hub, host.clone()))
+        // The lock on `alive` has shown that no earlier suite process of this run lives.
+        let service = CoordinatorServer::new(CoordinatorService::new(hub, host.clone()).alone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let router = memory::server()
@@ -118,10 +120,12 @@ impl Embedded {
         let (spec, resume_run, force) = match start {
             Start::New(spec) => (*spec, None, false),
             Start::Resume { force } => {
-                (stored_spec(&ledger, directory)?, Some(directory.name()), force)
+                let spec = stored_spec(&ledger, directory)?;
+                kubeconfigs::check(&spec, Written::Before)?;
+                (spec, Some(directory.name()), force)
             }
         };
-        let mut served = Served::over(channel.clone(), directory.name());
+        let mut served = Served::over(channel.clone().into(), directory.name());
         let spec_json = serde_json::to_vec(&spec).map_err(|error| environment(&error))?;
         let (spec_json, run) = (spec_json.into(), directory.name());
         let request = SubmitRequest { spec_json, resume_run, force, run };
@@ -155,7 +159,8 @@ impl Embedded {
         for cluster in &spec.clusters {
             for number in 1..=cluster.workers {
                 let config = worker_config(cluster, number, directory, &alive, &guard, host);
-                let agent = Agent::new(config, coordinator.clone(), aggregator.clone());
+                let agent =
+                    Agent::new(config, coordinator.clone().into(), aggregator.clone().into());
                 let drain = self.tasks.spawner().drain();
                 let name = format!("worker {} {number}", cluster.name);
                 self.tasks.spawner().spawn(name, async move {
@@ -200,7 +205,13 @@ impl Embedded {
             Ok(late) => tracing::warn!(?late, "parts did not end in time"),
             Err(panicked) => return Err(fail(Exit::ENVIRONMENT, &panicked)),
         }
-        self.ledger.shutdown().await.map_err(|error| fail(Exit::ENVIRONMENT, &*error))
+        match tokio::time::timeout(GRACE, self.ledger.shutdown()).await {
+            Ok(closed) => closed.map_err(|error| fail(Exit::ENVIRONMENT, &*error)),
+            Err(_) => {
+                eprintln!("error: the ledger does not close (hint: does its disk answer?)");
+                Err(Exit::ENVIRONMENT)
+            }
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use multibeam_aggregator::render::RunJson;
 use multibeam_proto::aggregator::v1::FetchRequest;
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
+use multibeam_rt::endpoints::Endpoints;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 /// The files of each target.
@@ -51,7 +51,7 @@ pub enum FilesError {
 /// # Errors
 /// When a file cannot be fetched or written; the others are tried all the same.
 pub async fn fetch_all(
-    results: &ResultsClient<Channel>,
+    results: &ResultsClient<Endpoints>,
     run: &str,
     directory: &Path,
 ) -> Result<RunJson, FilesError> {
@@ -87,7 +87,7 @@ pub async fn fetch_all(
 ///
 /// # Errors
 /// When it cannot be fetched or read.
-pub async fn summary(results: &ResultsClient<Channel>, run: &str) -> Result<RunJson, FilesError> {
+pub async fn summary(results: &ResultsClient<Endpoints>, run: &str) -> Result<RunJson, FilesError> {
     let mut bytes = Vec::new();
     copy(results, run, None, "run.json", &mut bytes, Path::new("run.json")).await?;
     serde_json::from_slice(&bytes).map_err(FilesError::Summary)
@@ -105,7 +105,7 @@ fn is_absent(status: &Status) -> bool {
 }
 
 async fn fetch(
-    results: &ResultsClient<Channel>,
+    results: &ResultsClient<Endpoints>,
     run: &str,
     target: Option<u32>,
     file: &str,
@@ -132,7 +132,7 @@ async fn fetch(
 }
 
 async fn copy(
-    results: &ResultsClient<Channel>,
+    results: &ResultsClient<Endpoints>,
     run: &str,
     target: Option<u32>,
     file: &str,

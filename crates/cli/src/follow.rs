@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use multibeam_model::status::RunStatus;
+use multibeam_proto::coordinator::v1::WatchRequest;
 use multibeam_proto::coordinator::v1::watch_response::Update as Wire;
-use multibeam_proto::coordinator::v1::{CancelRequest, WatchRequest};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::ColorChoice;
+use crate::cancels::{Cancels, Heard};
 use crate::commands::fail_status;
 use crate::exit::Exit;
 use crate::place::Served;
@@ -68,7 +69,7 @@ pub async fn follow(served: &mut Served, look: Look, ctrl_c: CtrlC) -> Result<Ru
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut signals = Signals::new()?;
-    let mut interrupts = 0u32;
+    let mut cancels = Cancels::new(served.clone());
     let output = |error: io::Error| Exit::of_output(&error);
     loop {
         tokio::select! {
@@ -89,29 +90,19 @@ pub async fn follow(served: &mut Served, look: Look, ctrl_c: CtrlC) -> Result<Ru
                     view.finish(&status).map_err(output)?;
                     return Ok(status);
                 }
-                interrupts += 1;
-                let force = interrupts > 1;
-                view.note(match force {
-                    false => "cancelling: running specs are interrupted and clean up; Ctrl-C again kills them",
-                    true => "killing what is left",
-                }).map_err(output)?;
-                cancel(served, force).await?;
+                view.note(cancels.press()).map_err(output)?;
+            }
+            heard = cancels.next() => match heard {
+                Heard::Note(text) => view.note(&text).map_err(output)?,
+                Heard::End(status_of_call) => {
+                    view.finish(&status).map_err(output)?;
+                    return Err(fail_status(&status_of_call));
+                }
             }
         }
     }
     view.finish(&status).map_err(output)?;
     Ok(status)
-}
-
-/// Cancels a run.
-///
-/// # Errors
-/// When the coordinator refuses.
-pub async fn cancel(served: &mut Served, force: bool) -> Result<(), Exit> {
-    let by = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
-    let request = CancelRequest { run: served.run.clone(), force, by };
-    let cancelled = served.coordinator.cancel(request).await;
-    cancelled.map(drop).map_err(|status| fail_status(&status))
 }
 
 fn read(update: Option<Wire>) -> Result<Update, Exit> {

@@ -4,6 +4,7 @@
 //! run folds the run's events into a status and shows both through a [`view::View`].
 
 pub mod args;
+mod cancels;
 pub mod catalog_view;
 pub mod commands;
 pub mod connect;
@@ -12,6 +13,7 @@ pub mod embedded;
 pub mod exit;
 pub mod files;
 pub mod follow;
+pub mod kubeconfigs;
 pub mod load;
 pub mod place;
 pub mod preflight;

@@ -1,10 +1,11 @@
 //! From the path of a run file to a run that can be started.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use multibeam_model::run::RunSpec;
-use multibeam_runfile::{Diagnostics, RunFile, Styles};
+use multibeam_runfile::{Diagnostics, Place, RunFile, Styles};
 
 use crate::args::ColorChoice;
 use crate::convert;
@@ -22,6 +23,10 @@ pub struct Loaded {
     pub directory: PathBuf,
     /// `results.dir` of the run file, absolute.
     pub results: PathBuf,
+    /// Its name, for findings about it.
+    pub name: String,
+    /// Where the kubeconfig of each cluster is named, by the cluster's name.
+    pub kubeconfigs: BTreeMap<String, Place>,
 }
 
 /// Reads a run file. Mistakes and warnings go to standard error.
@@ -44,7 +49,8 @@ pub fn load(path: &Path, color: ColorChoice) -> Result<Loaded, Exit> {
         Exit::INPUT
     })?;
     let results = convert::absolute(&directory, &parsed.run.results.dir);
-    Ok(Loaded { file: parsed.run, run, directory, results })
+    let kubeconfigs = parsed.kubeconfigs;
+    Ok(Loaded { file: parsed.run, run, directory, results, name, kubeconfigs })
 }
 
 /// The bytes of a file and its absolute directory. `-` is standard input, whose relative paths

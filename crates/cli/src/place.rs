@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::uds;
-use tonic::transport::Channel;
 
 use crate::args::Place;
 use crate::commands::fail;
@@ -65,6 +65,12 @@ impl RunDirectory {
         self.hidden().join("alive.lock")
     }
 
+    /// What the run file calls the run. The ledger has it as well, but belongs to one program.
+    #[must_use]
+    pub fn title(&self) -> PathBuf {
+        self.hidden().join("name")
+    }
+
     /// The summary.
     #[must_use]
     pub fn summary(&self) -> PathBuf {
@@ -114,15 +120,15 @@ pub struct Served {
     /// The run.
     pub run: String,
     /// The coordinator.
-    pub coordinator: CoordinatorClient<Channel>,
+    pub coordinator: CoordinatorClient<Endpoints>,
     /// The files made from the ledger.
-    pub results: ResultsClient<Channel>,
+    pub results: ResultsClient<Endpoints>,
 }
 
 impl Served {
     /// Clients over one channel to a program that serves both.
     #[must_use]
-    pub fn over(channel: Channel, run: String) -> Self {
+    pub fn over(channel: Endpoints, run: String) -> Self {
         let limit = multibeam_proto::MAX_MESSAGE_BYTES;
         Self {
             run,
@@ -149,7 +155,7 @@ pub enum Found {
 /// When there is none, or a standing coordinator cannot be reached.
 pub async fn look(place: &Place, run: Option<&str>) -> Result<Found, Exit> {
     if let Some(endpoint) = &place.endpoint {
-        let channel = connect::channel(endpoint, &place.tls)?;
+        let channel = connect::endpoints(endpoint, &place.tls)?;
         let mut served = Served::over(channel, run.unwrap_or_default().to_owned());
         if run.is_none() {
             served.run = newest(&mut served).await?;
@@ -158,7 +164,7 @@ pub async fn look(place: &Place, run: Option<&str>) -> Result<Found, Exit> {
     }
     let directory = find(&place.results, run)?;
     match uds::connect(&directory.socket()).await {
-        Ok(channel) => Ok(Found::Served(Box::new(Served::over(channel, directory.name())))),
+        Ok(channel) => Ok(Found::Served(Box::new(Served::over(channel.into(), directory.name())))),
         Err(uds::SocketError::NotServed { .. }) => Ok(Found::Left(directory)),
         Err(error) => Err(fail(Exit::ENVIRONMENT, &error)),
     }

@@ -1,11 +1,15 @@
-//! Who may call what.
+//! Who may call what, and for how long.
 
 use multibeam_rt::access::RequireRole;
+use multibeam_rt::deadline::Deadlines;
 use multibeam_rt::identity::Role;
+use multibeam_rt::limits;
 
 const COORDINATOR: &str = "/multibeam.coordinator.v1.Coordinator";
 const LEDGER: &str = "/multibeam.aggregator.v1.Ledger";
 const RESULTS: &str = "/multibeam.aggregator.v1.Results";
+const GROUP: &str = "/multibeam.aggregator.v1.Group";
+const RAFT: &str = "/multibeam.aggregator.v1.Raft";
 
 /// The rules of the coordinator's server.
 pub(crate) fn coordinator() -> RequireRole {
@@ -19,12 +23,24 @@ pub(crate) fn coordinator() -> RequireRole {
     rules
 }
 
+/// How long a call to the coordinator or the aggregator may take.
+pub(crate) fn deadlines() -> Deadlines {
+    Deadlines::new()
+        .without("/multibeam.coordinator.v1.Coordinator/Work")
+        .set("/multibeam.coordinator.v1.Coordinator/UploadCatalog", limits::UPLOAD_DEADLINE)
+}
+
 /// The rules of the aggregator's server.
 pub(crate) fn aggregator() -> RequireRole {
     let mut rules = RequireRole::new()
         .allow(RESULTS, &[Role::User, Role::Coordinator])
-        .allow(format!("{LEDGER}/Propose"), &[Role::Coordinator])
-        .allow(format!("{LEDGER}/Report"), &[Role::Worker]);
+        .allow(RAFT, &[Role::Aggregator])
+        .allow(GROUP, &[Role::Aggregator])
+        .allow(format!("{GROUP}/ListMembers"), &[Role::Aggregator, Role::User])
+        // Members pass on what the leader has to answer.
+        .allow(format!("{LEDGER}/Propose"), &[Role::Coordinator, Role::Aggregator])
+        .allow(format!("{LEDGER}/Attend"), &[Role::Coordinator, Role::Aggregator])
+        .allow(format!("{LEDGER}/Report"), &[Role::Worker, Role::Aggregator]);
     for call in ["ReadRun", "ReadCatalog", "ListRuns"] {
         rules = rules.allow(format!("{LEDGER}/{call}"), &[Role::User, Role::Coordinator]);
     }

@@ -9,9 +9,9 @@ use multibeam_model::run::RunSpec;
 use multibeam_model::status::{Failure, RunStatus, TargetStatus};
 use multibeam_model::{ClusterId, Timestamp};
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::memory;
 use multibeam_rt::tasks::TaskGroup;
-use tonic::transport::Channel;
 
 use crate::commands::fail;
 use crate::exit::Exit;
@@ -26,7 +26,7 @@ pub struct Stored {
     /// What the ledger has of the run.
     pub record: RunRecord,
     /// The files made from it.
-    pub results: ResultsClient<Channel>,
+    pub results: ResultsClient<Endpoints>,
 }
 
 impl Stored {
@@ -42,7 +42,7 @@ impl Stored {
         }
         let store =
             Store::open(directory.ledger()).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-        let ledger = Aggregator::start(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+        let ledger = Aggregator::alone(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
         let Some(record) = ledger.record(&RunId(directory.name())) else {
             eprintln!(
                 "error: the ledger in {} has no run of that name",
@@ -59,7 +59,7 @@ impl Stored {
         tasks.spawner().spawn("ledger", async move {
             let _ = router.serve_with_incoming_shutdown(incoming, drain.requested()).await;
         });
-        let results = ResultsClient::new(connector.channel())
+        let results = ResultsClient::new(connector.channel().into())
             .max_decoding_message_size(multibeam_proto::MAX_MESSAGE_BYTES);
         Ok(Self { tasks, ledger, record, results })
     }

@@ -205,3 +205,43 @@ fn every_suite_that_is_not_there_is_named() {
     assert!(stderr.contains("target a: expected a suite binary at"), "{stderr}");
     assert!(stderr.contains("target b: ") && stderr.contains("/nor/this"), "{stderr}");
 }
+
+const KUBECONFIGS: &str = "suite: {binary: ./suite}
+targets:
+- name: a
+  clusters:
+  - {name: x, kubeconfig: ./broken.kubeconfig}
+  - {name: y, kubeconfig: ./good.kubeconfig, context: other}
+- name: b
+  clusters:
+  - {name: 'z-${cluster.index}', count: 2, kubeconfig: ./nowhere.kubeconfig, context: 'c${cluster.index}'}
+";
+
+#[test]
+fn a_kubeconfig_that_cannot_be_used_is_found_before_anything_starts() {
+    let (home, path) = file(KUBECONFIGS);
+    std::fs::write(home.path().join("broken.kubeconfig"), "clusters: [").unwrap();
+    let good = "current-context: one\ncontexts: [{name: one, context: {cluster: c}}]\n\
+        clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\n";
+    std::fs::write(home.path().join("good.kubeconfig"), good).unwrap();
+    let (code, _, said) = run(multibeam(home.path()).args(["run", "-f"]).arg(&path));
+    assert_eq!(code, 3, "{said}");
+    for part in
+        ["run.yaml:7:27: error: cluster `x`", "run.yaml:8:27", "run.yaml:11:", "`other`", "(hint: "]
+    {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    assert!(!home.path().join("results").exists());
+}
+
+#[test]
+fn kubeconfigs_for_a_standing_coordinator_are_warned_of_once_for_each_place() {
+    let (home, path) = file(KUBECONFIGS);
+    let nobody = ["--endpoint", "http://127.0.0.1:1", "--plaintext"];
+    let (code, _, said) = run(multibeam(home.path()).args(["run", "-f"]).arg(&path).args(nobody));
+    assert_eq!(code, 4, "{said}");
+    assert_eq!(said.matches("warning: a kubeconfig has no effect").count(), 3, "{said}");
+    for part in ["run.yaml:7:27:", "run.yaml:11:", "multibeam worker --kubeconfig"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+}

@@ -11,6 +11,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// When this coordinator took office, or a moment later.
+    pub(crate) const OFFICE: Moment = Moment(0);
+
     pub(crate) fn start() -> Self {
         Self { origin: Instant::now() }
     }
@@ -22,7 +25,7 @@ impl Clock {
 
     /// When a moment is, for timers.
     pub(crate) fn at(&self, moment: Moment) -> Instant {
-        self.origin + moment.since(Moment(0))
+        self.origin + moment.since(Self::OFFICE)
     }
 }
 

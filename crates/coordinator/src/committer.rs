@@ -6,10 +6,11 @@ use multibeam_model::event::What;
 use multibeam_model::link::CoordinatorMessage;
 use multibeam_model::{AttemptId, Epoch, RunId, WorkerId};
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tracing::{Instrument as _, Span};
 
-use crate::hub::ToHub;
 use crate::ledger::Ledger;
+use crate::messages::ToHub;
 
 /// Decisions in one request; more only make the first ones wait.
 const BATCH: usize = 256;
@@ -25,6 +26,29 @@ pub(crate) struct Effect {
     pub(crate) events: Vec<What>,
     /// The span that it is traced under.
     pub(crate) span: Option<Span>,
+}
+
+/// Where a run's effects go.
+#[derive(Debug)]
+pub(crate) struct Effects {
+    to: mpsc::UnboundedSender<Effect>,
+    committer: AbortHandle,
+}
+
+impl Effects {
+    pub(crate) fn new(to: mpsc::UnboundedSender<Effect>, committer: AbortHandle) -> Self {
+        Self { to, committer }
+    }
+
+    pub(crate) fn send(&self, effect: Effect) {
+        // The committer ends only when this coordinator is out of office.
+        let _ = self.to.send(effect);
+    }
+
+    /// Ends the committer, also while it waits for the ledger.
+    pub(crate) fn stop(&self) {
+        self.committer.abort();
+    }
 }
 
 /// What became of an [`Effect`].

@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use multibeam_model::event::{Event, What};
-use multibeam_model::link::{CoordinatorMessage, Hello, WorkerMessage};
+use multibeam_model::link::{CoordinatorMessage, Hello, ProcessNews, WorkerMessage};
 use multibeam_model::record::RunRecord;
 use multibeam_model::run::{Limits, RunSpec};
-use multibeam_model::status::RunStatus;
-use multibeam_model::{Epoch, Moment, RunId, TargetId, WorkerId};
+use multibeam_model::{Epoch, Moment, RunId, WorkerId};
 use multibeam_rt::tasks::Spawner;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tonic::Status;
 
 use crate::clock::{Clock, wall};
-use crate::committer::{self, Effect, Performed};
+use crate::committer::{self, Effects, Performed};
+use crate::doubt::Doubts;
 use crate::ledger::Ledger;
+use crate::messages::ToHub;
 use crate::run::{ActiveRun, Begin};
 use crate::workers::{ToStream, Workers};
 
@@ -29,34 +30,6 @@ const ENDED_RUNS: usize = 32;
 
 /// How often silent workers are looked for.
 const LEASE_CHECK: Duration = Duration::from_secs(1);
-
-/// What the hub is told.
-#[derive(Debug)]
-pub(crate) enum ToHub {
-    /// A worker opened a stream.
-    Connected { hello: Hello, stream: u64, sender: ToStream },
-    /// A worker said something.
-    Said { worker: WorkerId, number: u64, acknowledged: u64, message: WorkerMessage },
-    /// A stream ended.
-    Disconnected { worker: WorkerId, stream: u64 },
-    /// A worker sent a target's catalog.
-    Catalog { run: RunId, target: TargetId, digest: String, bytes: Vec<u8> },
-    /// The ledger has a run's decisions.
-    Performed { run: RunId, performed: Performed },
-    /// A run is in the ledger and begins.
-    Begin(Box<Begin>, oneshot::Sender<Result<(), Status>>),
-    /// Somebody cancels a run; the ledger knows it already.
-    Cancel { run: RunId, force: bool },
-    /// Somebody watches a run.
-    Watch { run: RunId, reply: oneshot::Sender<Option<Watched>> },
-}
-
-/// A run's state and what happens from there on.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    pub(crate) status: RunStatus,
-    pub(crate) events: broadcast::Receiver<Event>,
-}
 
 /// Why a coordinator cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +55,7 @@ impl Hub {
     /// # Errors
     /// When the aggregator refuses.
     pub async fn start(
-        aggregator: tonic::transport::Channel,
+        aggregator: multibeam_rt::endpoints::Endpoints,
         name: &str,
         spawner: &Spawner,
     ) -> Result<Self, HubError> {
@@ -99,6 +72,7 @@ impl Hub {
             inbox,
             workers: Workers::default(),
             runs: BTreeMap::new(),
+            doubts: Doubts::default(),
             committers: JoinSet::new(),
         };
         let drain = spawner.drain();
@@ -130,6 +104,7 @@ struct Task {
     inbox: mpsc::Sender<ToHub>,
     workers: Workers,
     runs: BTreeMap<RunId, ActiveRun>,
+    doubts: Doubts,
     committers: JoinSet<()>,
 }
 
@@ -175,6 +150,9 @@ impl Task {
             ToHub::Catalog { run, target, digest, bytes } => {
                 self.with_run(&run, |run| run.catalog(target, &digest, bytes, now));
             }
+            ToHub::ServedBy { run, target, reply } => {
+                let _ = reply.send(self.runs.get(&run).and_then(|run| run.served_by(target)));
+            }
             ToHub::Performed { run, performed } => self.performed(&run, performed, now),
             ToHub::Begin(begin, reply) => {
                 // The caller may be gone; the run begins all the same.
@@ -182,6 +160,11 @@ impl Task {
             }
             ToHub::Cancel { run, force } => {
                 self.with_run(&run, |run| run.cancel(force, now));
+            }
+            ToHub::Abandon { run } => self.abandon(&run, now),
+            ToHub::Settle { doubt, reply } => {
+                self.doubts.add(doubt, reply);
+                self.doubts.resolve(now, &self.workers);
             }
             ToHub::Watch { run, reply } => {
                 let _ = reply.send(self.runs.get(&run).map(ActiveRun::watch));
@@ -197,7 +180,7 @@ impl Task {
                 tracing::info!(%worker, cluster, slots, host, "worker joined");
                 let runs: Vec<RunId> = self.runs.keys().cloned().collect();
                 for run in runs {
-                    self.with_run(&run, |run| run.worker_joined(&hello, now));
+                    self.with_run(&run, |run| run.worker_joined(&hello, None, now));
                 }
             }
             Ok(false) => {}
@@ -219,9 +202,14 @@ impl Task {
                 self.with_run(&run, |run| run.prepared(&worker, target, result, now));
             }
             WorkerMessage::Process { run, process, news } => {
+                if matches!(news, ProcessNews::Ended { .. }) {
+                    self.workers.ended(worker, &run, process);
+                    self.doubts.resolve(now, &self.workers);
+                }
                 self.with_run(&run, |run| run.news(process, news, now));
             }
             WorkerMessage::ClusterReady { ready, detail } => {
+                self.workers.cluster_ready(worker, ready, &detail);
                 let runs: Vec<RunId> = self.runs.keys().cloned().collect();
                 for run in runs {
                     self.with_run(&run, |run| run.cluster_ready(worker, ready, &detail, now));
@@ -230,6 +218,11 @@ impl Task {
             WorkerMessage::CleanedUp { run, process, removed } => {
                 self.with_run(&run, |run| run.cleaned_up(worker, process, removed, now));
             }
+            WorkerMessage::Settled { epoch } if epoch == self.epoch => {
+                self.workers.settled(worker);
+                self.doubts.resolve(now, &self.workers);
+            }
+            WorkerMessage::Settled { .. } => {}
         }
     }
 
@@ -239,14 +232,14 @@ impl Task {
             return Err(Status::already_exists("this run is under way"));
         }
         let (effects, received) = mpsc::unbounded_channel();
-        self.committers.spawn(committer::run(
+        let committer = self.committers.spawn(committer::run(
             self.ledger.clone(),
             id.clone(),
             self.epoch,
             received,
             self.inbox.clone(),
         ));
-        self.runs.insert(id, ActiveRun::new(begin, effects));
+        self.runs.insert(id, ActiveRun::new(begin, Effects::new(effects, committer)));
         self.activate_runs(now);
         Ok(())
     }
@@ -274,8 +267,10 @@ impl Task {
             self.with_run(&id, |run| run.activate(now));
             let clusters = self.runs.get(&id).into_iter().flat_map(ActiveRun::cluster_names);
             let workers = clusters.flat_map(|name| self.workers.of_cluster(name));
-            for hello in workers.cloned().collect::<Vec<Hello>>() {
-                self.with_run(&id, |run| run.worker_joined(&hello, now));
+            let workers =
+                workers.map(|(hello, unready)| (hello.clone(), unready.map(str::to_owned)));
+            for (hello, unready) in workers.collect::<Vec<_>>() {
+                self.with_run(&id, |run| run.worker_joined(&hello, unready.as_deref(), now));
             }
         }
     }
@@ -285,10 +280,7 @@ impl Task {
             tracing::error!(%run, %reason, "the ledger takes no more decisions of this run");
             // Its watchers see the stream end without an end of the run. Its processes end: a
             // coordinator that takes the run up counts their attempts as lost.
-            self.release_workers(run);
-            self.runs.remove(run);
-            self.activate_runs(now);
-            return;
+            return self.abandon(run, now);
         }
         for (worker, message) in performed.sends {
             let contexts = self.runs.get(run).map(|run| run.contexts(&message));
@@ -303,6 +295,16 @@ impl Task {
             self.forget(run);
             self.activate_runs(now);
         }
+    }
+
+    /// Lets go of a run without an end of it; a resume goes on with it.
+    fn abandon(&mut self, run: &RunId, now: Moment) {
+        self.release_workers(run);
+        if let Some(run) = self.runs.remove(run) {
+            // What it still decides must not reach the ledger behind a resume's back.
+            run.stop_committing();
+        }
+        self.activate_runs(now);
     }
 
     /// The run stays to be watched for a while; its workers need it no more.
@@ -335,6 +337,7 @@ impl Task {
 
     fn expire_workers(&mut self) {
         let now = self.clock.now();
+        self.doubts.resolve(now, &self.workers);
         let active = self.runs.values().filter(|run| !run.is_over()).map(ActiveRun::patience);
         let patience = active.max().unwrap_or_else(|| Limits::default().patience());
         for gone in self.workers.expire(patience, now) {
@@ -369,9 +372,6 @@ pub(crate) fn event(what: What) -> Event {
     Event { at: wall(), what }
 }
 
-/// Where a run's effects go.
-pub(crate) type Effects = mpsc::UnboundedSender<Effect>;
-
 /// A run's spec as the ledger keeps it. Its clusters are looked up by number later on.
 pub(crate) fn read_spec(bytes: &[u8]) -> Result<RunSpec, Status> {
     let spec: RunSpec = serde_json::from_slice(bytes)
@@ -384,3 +384,6 @@ pub(crate) fn read_spec(bytes: &[u8]) -> Result<RunSpec, Status> {
         None => Ok(spec),
     }
 }
+
+#[cfg(test)]
+mod tests;

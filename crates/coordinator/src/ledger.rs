@@ -7,20 +7,20 @@ use multibeam_model::{Epoch, RunId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::aggregator::v1::{ListRunsRequest, ProposeRequest, ReadRunRequest, RunRow};
 use multibeam_rt::backoff::{Backoff, random, retry};
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::Inject;
 use tonic::Status;
-use tonic::transport::Channel;
 
 use crate::clock::wall;
 
 /// A client of the ledger that tries until it has an answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
-    client: LedgerClient<Inject<Channel>>,
+    client: LedgerClient<Inject<Endpoints>>,
 }
 
 impl Ledger {
-    pub(crate) fn new(channel: Channel) -> Self {
+    pub(crate) fn new(channel: Endpoints) -> Self {
         let limit = multibeam_proto::MAX_MESSAGE_BYTES;
         let client = LedgerClient::new(Inject::new(channel))
             .max_decoding_message_size(limit)
@@ -63,13 +63,13 @@ impl Ledger {
 
     /// What the ledger knows of a run.
     pub(crate) async fn record(&self, run: &RunId) -> Result<RunRecord, Status> {
-        let request = ReadRunRequest { run: run.0.clone() };
+        let request = ReadRunRequest { run: run.0.clone(), stale: false };
         let bytes = self.client.clone().read_run(request).await?.into_inner().record;
         RunRecord::decode(&bytes).map_err(|error| Status::internal(error.to_string()))
     }
 
     /// All runs.
     pub(crate) async fn runs(&self) -> Result<Vec<RunRow>, Status> {
-        Ok(self.client.clone().list_runs(ListRunsRequest {}).await?.into_inner().runs)
+        Ok(self.client.clone().list_runs(ListRunsRequest { stale: false }).await?.into_inner().runs)
     }
 }

@@ -10,9 +10,11 @@
 
 mod clock;
 mod committer;
+mod doubt;
 pub mod durations;
 mod hub;
 mod ledger;
+mod messages;
 pub mod plan;
 mod proxy;
 mod run;

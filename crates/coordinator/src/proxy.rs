@@ -6,20 +6,20 @@ use std::pin::Pin;
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
 use multibeam_proto::aggregator::v1::results_server::Results;
 use multibeam_proto::aggregator::v1::{Chunk, FetchRequest, FollowRequest, FollowResponse};
+use multibeam_rt::endpoints::Endpoints;
 use tokio_stream::Stream;
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 /// Forwards requests for files to the aggregator.
 #[derive(Clone, Debug)]
 pub struct ResultsProxy {
-    client: ResultsClient<Channel>,
+    client: ResultsClient<Endpoints>,
 }
 
 impl ResultsProxy {
     /// Forwards to the aggregator behind this channel.
     #[must_use]
-    pub fn new(aggregator: Channel) -> Self {
+    pub fn new(aggregator: Endpoints) -> Self {
         let limit = multibeam_proto::MAX_MESSAGE_BYTES;
         Self { client: ResultsClient::new(aggregator).max_decoding_message_size(limit) }
     }

@@ -1,28 +1,33 @@
 //! The coordinator's gRPC service: turns calls into messages to the hub.
 
+mod resume;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use multibeam_model::command::{Change, Command, Decision, Refusal, Reply};
+use multibeam_model::command::{Change, Command, Refusal, Reply};
 use multibeam_model::link::WorkerMessage;
-use multibeam_model::record::{RunRecord, TargetRecord};
-use multibeam_model::{LossCause, RunId, TargetId};
+use multibeam_model::{RunId, TargetId};
 use multibeam_proto::coordinator::v1 as wire;
 use multibeam_proto::coordinator::v1::coordinator_server::Coordinator;
 use multibeam_proto::coordinator::v1::watch_response::Update;
 use multibeam_rt::access::Peer;
-use multibeam_sched::Recovered;
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::wall;
-use crate::hub::{Hub, ToHub, Watched, read_spec};
+use crate::hub::{Hub, read_spec};
+use crate::messages::{ToHub, Watched};
 use crate::run::Begin;
 use crate::workers::STREAM_QUEUE;
+
+/// How long a kill waits for the ledger before it goes without.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The service of one coordinator.
 #[derive(Clone, Debug)]
@@ -31,6 +36,8 @@ pub struct CoordinatorService {
     streams: Arc<AtomicU64>,
     /// Names this host in the clusters' lock objects.
     host: String,
+    /// Whether an earlier coordinator may have left processes running.
+    heir: bool,
 }
 
 type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -39,7 +46,14 @@ impl CoordinatorService {
     /// The service in front of a hub.
     #[must_use]
     pub fn new(hub: Hub, host: String) -> Self {
-        Self { hub, streams: Arc::default(), host }
+        Self { hub, streams: Arc::default(), host, heir: true }
+    }
+
+    /// The same for a coordinator whose predecessors' suite processes are known to be dead, so that
+    /// nothing has to be waited for.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { heir: false, ..self }
     }
 
     async fn create(&self, run: String, spec_json: Vec<u8>) -> Result<RunId, Status> {
@@ -60,46 +74,28 @@ impl CoordinatorService {
         Ok(run)
     }
 
-    /// Takes a run up that an earlier coordinator has left.
-    async fn resume(&self, run: RunId, force: bool) -> Result<RunId, Status> {
-        let here = self.hub.ask(|reply| ToHub::Watch { run: run.clone(), reply }).await?;
-        if here.is_some_and(|watched| watched.status.verdict.is_none()) {
-            return Err(Status::already_exists(format!(
-                "run {run} is under way (hint: `multibeam attach {run}` follows it)"
-            )));
-        }
-        let record = self.hub.record(&run).await?;
-        resumable(&record, force)?;
-        let decide = |decision| Command::Run {
-            run: run.clone(),
-            change: Change::Decide { epoch: self.hub.epoch, decision },
-        };
-        let lost = record.live().map(|(attempt, live)| {
-            let worker = live.worker.0.clone();
-            decide(Decision::Lose { attempt, cause: LossCause::WorkerLost { worker } })
-        });
-        let open = record.sessions.iter().filter(|(_, session)| session.closed.is_none());
-        let closed = open
-            .map(|(session, _)| decide(Decision::CloseSession { session: *session, lost: true }));
-        let again = decide(Decision::Resume { at: wall() });
-        let commands: Vec<Command> = lost.chain(closed).chain([again]).collect();
-        expect(self.hub.ledger.propose(&commands).await?)?;
-        let record = self.hub.record(&run).await?;
-        let spec = read_spec(&record.spec)?;
-        self.begin(Begin {
-            run: run.clone(),
-            spec,
-            seed: record.seed,
-            recovered: Some(Recovered::from_record(&record)),
-            catalogs: catalogs_of(&record),
-            holder: self.host.clone(),
-        })
-        .await?;
-        Ok(run)
-    }
-
     async fn begin(&self, begin: Begin) -> Result<(), Status> {
         self.hub.ask(|reply| ToHub::Begin(Box::new(begin), reply)).await?
+    }
+
+    /// A worker sends the catalogs of targets that its own cluster serves.
+    pub(crate) async fn may_send_catalog(
+        &self,
+        peer: Option<Peer>,
+        run: &RunId,
+        target: TargetId,
+    ) -> Result<(), Status> {
+        let ask = |reply| ToHub::ServedBy { run: run.clone(), target, reply };
+        let clusters = self.hub.ask(ask).await?.ok_or_else(|| {
+            Status::not_found(format!("run {run} is not under way here, or has no target {target}"))
+        })?;
+        match peer.is_some_and(|peer| clusters.iter().any(|name| peer.may_serve(name))) {
+            true => Ok(()),
+            false => Err(Status::permission_denied(format!(
+                "this certificate may not send the catalog of target {target} of run {run}, which runs on {} (hint: each worker needs the certificate of its own cluster)",
+                clusters.join(", ")
+            ))),
+        }
     }
 
     async fn watched(&self, run: &RunId) -> Result<Watched, Status> {
@@ -160,19 +156,19 @@ impl Coordinator for CoordinatorService {
     ) -> Result<Response<wire::UploadCatalogResponse>, Status> {
         /// As much as one command of the ledger may carry.
         const LARGEST: usize = multibeam_proto::MAX_MESSAGE_BYTES / 2;
+        let peer = request.extensions().get::<Peer>().cloned();
         let mut chunks = request.into_inner();
-        let mut whole: Option<(RunId, TargetId, String, Vec<u8>)> = None;
+        let first = chunks.message().await?;
+        let first = first.ok_or_else(|| Status::invalid_argument("expected a catalog"))?;
+        let (run, target, digest) = (RunId(first.run), TargetId(first.target), first.digest);
+        self.may_send_catalog(peer, &run, target).await?;
+        let mut bytes = first.data.to_vec();
         while let Some(chunk) = chunks.message().await? {
-            let (.., bytes) = whole.get_or_insert_with(|| {
-                (RunId(chunk.run.clone()), TargetId(chunk.target), chunk.digest.clone(), Vec::new())
-            });
             if bytes.len() + chunk.data.len() > LARGEST {
                 return Err(Status::resource_exhausted("the catalog is too large"));
             }
             bytes.extend_from_slice(&chunk.data);
         }
-        let (run, target, digest, bytes) =
-            whole.ok_or_else(|| Status::invalid_argument("expected a catalog"))?;
         let catalog = ToHub::Catalog { run, target, digest, bytes };
         let sent = self.hub.inbox.send(catalog).await;
         sent.map_err(|_| Status::unavailable("shutting down"))?;
@@ -217,7 +213,19 @@ impl Coordinator for CoordinatorService {
         let run = RunId(run);
         let cancel =
             Command::Run { run: run.clone(), change: Change::Cancel { by, force, at: wall() } };
-        expect(self.hub.ledger.propose(&[cancel]).await?)?;
+        let taken_in = async { expect(self.hub.ledger.propose(&[cancel]).await?) };
+        if !force {
+            taken_in.await?;
+        } else if let Ok(taken_in) = tokio::time::timeout(LEDGER_PATIENCE, taken_in).await {
+            taken_in?;
+        } else {
+            // Without the ledger nothing can be decided, but what runs can be killed.
+            let told = self.hub.inbox.send(ToHub::Abandon { run: run.clone() }).await;
+            told.map_err(|_| Status::unavailable("shutting down"))?;
+            return Err(Status::unavailable(format!(
+                "the ledger cannot be reached; what runs is killed, and the run stays open (hint: `multibeam run --resume {run}` goes on with it)"
+            )));
+        }
         let told = self.hub.inbox.send(ToHub::Cancel { run, force }).await;
         told.map_err(|_| Status::unavailable("shutting down"))?;
         Ok(Response::new(wire::CancelResponse {}))
@@ -300,32 +308,6 @@ fn expect(replies: Vec<Reply>) -> Result<(), Status> {
                 _ => Status::failed_precondition(why.to_string()),
             });
         }
-    }
-    Ok(())
-}
-
-/// The digests of the catalogs that the ledger has.
-fn catalogs_of(record: &RunRecord) -> BTreeMap<TargetId, String> {
-    let admitted = record.targets.iter();
-    let digest = |target: &TargetRecord| Some(target.catalog.as_ref()?.digest.clone());
-    admitted.filter_map(|(id, target)| Some((*id, digest(target)?))).collect()
-}
-
-fn resumable(record: &RunRecord, force: bool) -> Result<(), Status> {
-    let refuse = |text: String| Err(Status::failed_precondition(text));
-    if record.cancelled.is_some() && !force {
-        return refuse(format!(
-            "run {} was cancelled (hint: --force takes it up all the same)",
-            record.run
-        ));
-    }
-    let spec = read_spec(&record.spec)?;
-    let complete = |end: &multibeam_model::record::TargetEnd| {
-        end.verdict <= multibeam_model::outcome::Verdict::Failed
-    };
-    let ended = record.targets.values().filter_map(|target| target.end.as_ref());
-    if record.ended.is_some() && ended.filter(|end| complete(end)).count() == spec.targets.len() {
-        return refuse(format!("run {} is complete; there is nothing to take up", record.run));
     }
     Ok(())
 }

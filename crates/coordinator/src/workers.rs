@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use multibeam_model::link::{CoordinatorMessage, Hello};
+use multibeam_model::link::{CoordinatorMessage, Hello, ProcessOrder};
 use multibeam_model::relay::{Inbox, Outbox};
-use multibeam_model::{Epoch, Moment, WorkerId};
+use multibeam_model::{Epoch, Moment, ProcessId, RunId, WorkerId};
 use multibeam_proto::coordinator::v1 as wire;
 use tokio::sync::mpsc;
 use tonic::Status;
+
+use crate::clock::Clock;
 
 /// Messages on their way into one stream. A worker that reads slower than this loses its stream
 /// and gets everything again on the next one.
@@ -21,8 +23,9 @@ pub(crate) type ToStream = mpsc::Sender<Result<wire::CoordinatorMessage, Status>
 #[derive(Debug, Default)]
 pub(crate) struct Workers {
     known: BTreeMap<WorkerId, Worker>,
-    /// Workers that were given up; their attempts are lost, so they may not come back as they were.
-    lost: BTreeSet<WorkerId>,
+    /// Workers that were given up, and when they were last heard from; their attempts are lost, so
+    /// they may not come back as they were.
+    lost: BTreeMap<WorkerId, Moment>,
 }
 
 /// One worker.
@@ -35,6 +38,12 @@ pub(crate) struct Worker {
     inbox: Inbox,
     stream: Option<(u64, ToStream)>,
     heard: Moment,
+    /// What its cluster answered last, while it does not answer as it should.
+    unready: Option<String>,
+    /// Nothing that an earlier coordinator had it start lives any more.
+    settled: bool,
+    /// What this coordinator had it start and has not heard the end of.
+    processes: BTreeSet<(RunId, ProcessId)>,
 }
 
 impl Workers {
@@ -50,7 +59,7 @@ impl Workers {
         epoch: Epoch,
         now: Moment,
     ) -> Result<bool, Status> {
-        if self.lost.contains(&hello.worker) {
+        if self.lost.contains_key(&hello.worker) {
             return Err(Status::failed_precondition(
                 "this worker was given up; it has to come back as a new one",
             ));
@@ -62,6 +71,9 @@ impl Workers {
             inbox: Inbox::default(),
             stream: None,
             heard: now,
+            unready: None,
+            settled: false,
+            processes: BTreeSet::new(),
         });
         worker.hello = hello;
         worker.heard = now;
@@ -106,8 +118,40 @@ impl Workers {
         contexts: Vec<String>,
     ) {
         if let Some(worker) = self.known.get_mut(to) {
+            if let CoordinatorMessage::Process { run, process, order: ProcessOrder::Start(_) } =
+                &message
+            {
+                worker.processes.insert((run.clone(), *process));
+            }
             let number = worker.outbox.push((message.clone(), contexts.clone()));
             worker.put(message, contexts, number);
+        }
+    }
+
+    /// Nothing that an earlier coordinator had the worker start lives any more.
+    pub(crate) fn settled(&mut self, worker: &WorkerId) {
+        if let Some(worker) = self.known.get_mut(worker) {
+            worker.settled = true;
+        }
+    }
+
+    /// A process is gone.
+    pub(crate) fn ended(&mut self, worker: &WorkerId, run: &RunId, process: ProcessId) {
+        if let Some(worker) = self.known.get_mut(worker) {
+            worker.processes.remove(&(run.clone(), process));
+        }
+    }
+
+    /// When the processes that a worker may still have of a run can have had their lease renewed
+    /// last; `None` when it has none. Of a worker that never came nobody knows more than that no
+    /// earlier coordinator has renewed it since this one took office.
+    pub(crate) fn last_renewal(&self, worker: &WorkerId, run: &RunId) -> Option<Moment> {
+        match self.known.get(worker) {
+            Some(known) => {
+                let any = known.processes.iter().any(|(of, _)| of == run);
+                (any || !known.settled).then_some(known.heard)
+            }
+            None => Some(self.lost.get(worker).copied().unwrap_or(Clock::OFFICE)),
         }
     }
 
@@ -118,9 +162,21 @@ impl Workers {
         }
     }
 
-    /// The workers of a cluster, by the cluster's name.
-    pub(crate) fn of_cluster<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Hello> {
-        self.known.values().map(|worker| &worker.hello).filter(move |hello| hello.cluster == name)
+    /// A worker's cluster began or ceased to answer. Runs that begin later have to know as well.
+    pub(crate) fn cluster_ready(&mut self, worker: &WorkerId, ready: bool, detail: &str) {
+        if let Some(worker) = self.known.get_mut(worker) {
+            worker.unready = (!ready).then(|| detail.to_owned());
+        }
+    }
+
+    /// The workers of a cluster, by the cluster's name, each with what the cluster answers to it
+    /// while it is not ready.
+    pub(crate) fn of_cluster<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a Hello, Option<&'a str>)> {
+        let workers = self.known.values().filter(move |worker| worker.hello.cluster == name);
+        workers.map(|worker| (&worker.hello, worker.unready.as_deref()))
     }
 
     /// Takes out the workers that were silent for longer than this.
@@ -137,8 +193,9 @@ impl Workers {
 
     /// Gives a worker up.
     pub(crate) fn remove(&mut self, worker: &WorkerId) -> Option<Hello> {
-        self.lost.insert(worker.clone());
-        self.known.remove(worker).map(|worker| worker.hello)
+        let removed = self.known.remove(worker)?;
+        self.lost.insert(worker.clone(), removed.heard);
+        Some(removed.hello)
     }
 }
 

@@ -146,6 +146,15 @@ impl Access {
     }
 }
 
+/// Whether there is a kubeconfig with the wanted context, complete. Nothing is connected to, and no
+/// file that it names (a certificate, say) is looked at.
+///
+/// # Errors
+/// If the user's kubeconfig cannot be read, or lacks the context or a part of it.
+pub fn check(access: &Access) -> Result<(), ClusterError> {
+    access.select().map(drop)
+}
+
 /// Writes a kubeconfig that holds nothing but the chosen context, as the current one, for the suite
 /// processes of this cluster: readable by its owner only (mode 0600), relative paths resolved.
 /// Returns its path, `kubeconfig` in `dir`, which must exist.

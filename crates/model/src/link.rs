@@ -55,6 +55,12 @@ pub enum WorkerMessage {
         /// One line per object removed.
         removed: Vec<String>,
     },
+    /// Of the processes that this worker had when it was first welcomed in an epoch none lives any
+    /// more. It says so once in every epoch.
+    Settled {
+        /// The epoch.
+        epoch: Epoch,
+    },
 }
 
 /// Who a worker is and what it offers.

@@ -64,6 +64,8 @@ const TWICE: &[(&str, &str)] = &[
     ("base64", "0.22: tonic, k8s-openapi, tower-http"),
     ("embedded-io", "0.4 and 0.6: postcard names both, for writers that nobody uses here"),
     ("getrandom", "0.2: ring"),
+    ("parking_lot", "0.11: sled"),
+    ("parking_lot_core", "0.8: sled, through its parking_lot"),
     ("rand", "0.8: raft"),
     ("rand_chacha", "0.3: raft"),
     ("rand_core", "0.6: raft"),

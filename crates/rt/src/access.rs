@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 use futures::future::{Either, Ready, ready};
 use tonic::Status;
 use tonic::body::Body;
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo, UdsConnectInfo};
+use tonic::transport::server::UdsConnectInfo;
 use tower::{Layer, Service};
 
 use crate::identity::{Identity, Role};
 use crate::memory::MemoryConnectInfo;
+use crate::tls::ConnectInfo;
 
 /// Where a request comes from. Services find it in the request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,12 +101,10 @@ impl RequireRole {
 
 fn peer<B>(request: &http::Request<B>, plaintext: bool) -> Result<Peer, Status> {
     let extensions = request.extensions();
-    if let Some(info) = extensions.get::<TlsConnectInfo<TcpConnectInfo>>() {
-        let certificates = info.peer_certs();
-        let certificate = certificates
-            .as_ref()
-            .and_then(|chain| chain.first())
-            .ok_or_else(|| Status::unauthenticated("no client certificate"))?;
+    let tcp = extensions.get::<ConnectInfo>();
+    if let Some(certificates) = tcp.and_then(|info| info.certificates.as_ref()) {
+        let certificate =
+            certificates.first().ok_or_else(|| Status::unauthenticated("no client certificate"))?;
         return Identity::from_certificate(certificate)
             .map(Peer::Certified)
             .map_err(|error| Status::unauthenticated(error.to_string()));
@@ -116,9 +115,8 @@ fn peer<B>(request: &http::Request<B>, plaintext: bool) -> Result<Peer, Status> 
     if extensions.get::<UdsConnectInfo>().is_some() {
         return Ok(Peer::Local);
     }
-    let loopback = extensions
-        .get::<TcpConnectInfo>()
-        .and_then(TcpConnectInfo::remote_addr)
+    let loopback = tcp
+        .and_then(|info| info.remote)
         .is_some_and(|address| address.ip().to_canonical().is_loopback());
     if plaintext && loopback {
         return Ok(Peer::Plaintext);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -46,6 +47,15 @@ pub struct TaskPanicked {
     pub task: String,
     /// What it said.
     pub message: String,
+}
+
+/// How many tasks of this process have panicked, in all groups.
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// How many tasks of this process have panicked, for the metrics.
+#[must_use]
+pub fn panics() -> u64 {
+    PANICS.load(Ordering::Relaxed)
 }
 
 #[derive(Debug)]
@@ -114,7 +124,7 @@ impl TaskGroup {
         let mut aborted = Vec::new();
         if tokio::time::timeout(grace, gone).await.is_err() {
             aborted = self.shared.abort_all();
-            tracing::warn!(tasks = ?aborted, ?grace, "aborted tasks that did not end in time");
+            tracing::debug!(tasks = ?aborted, ?grace, "aborted tasks that did not end in time");
             self.shared.wait(|state| state.running.is_empty().then_some(())).await;
         }
         match self.shared.lock().panicked.take() {
@@ -263,6 +273,7 @@ impl End {
             .map(|running| running.name.clone().into_owned())
             .unwrap_or_default();
         tracing::error!(task, message, "task panicked");
+        PANICS.fetch_add(1, Ordering::Relaxed);
         state.panicked.get_or_insert(TaskPanicked { task, message });
     }
 }
@@ -276,7 +287,7 @@ impl Drop for End {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
 
     use super::*;
 
@@ -288,8 +299,10 @@ mod tests {
         let spawner = group.spawner();
         spawner.spawn("steady", std::future::pending());
         spawner.spawn(format!("worker {}", 7), async { panic!("bad {}", 1 + 1) });
+        let before = panics();
         let panicked = group.panicked().await;
         assert_eq!(panicked.to_string(), "task `worker 7` panicked: bad 2");
+        assert!(panics() > before);
         assert_eq!(group.shutdown(Duration::ZERO).await, Err(panicked));
     }
 

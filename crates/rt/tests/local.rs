@@ -89,7 +89,8 @@ async fn a_memory_channel_connects_again() {
         let connection = tokio_stream::StreamExt::next(&mut incoming).await;
         drop(connection);
     };
-    let (broken, ()) = tokio::join!(client.list_runs(wire::ListRunsRequest {}), first);
+    let (broken, ()) =
+        tokio::join!(client.list_runs(wire::ListRunsRequest { stale: false }), first);
     assert!(broken.is_err());
 
     let server = serve_memory(&group.spawner(), &Echo::default(), incoming);
@@ -98,7 +99,7 @@ async fn a_memory_channel_connects_again() {
         || 0.0,
         || {
             let mut client = client.clone();
-            async move { client.list_runs(wire::ListRunsRequest {}).await }
+            async move { client.list_runs(wire::ListRunsRequest { stale: false }).await }
         },
     );
     tokio::time::timeout(GRACE, again).await.unwrap().unwrap();
@@ -106,7 +107,7 @@ async fn a_memory_channel_connects_again() {
     // Without a server the call fails instead of hanging.
     server.abort();
     server.ended().await;
-    let error = client.list_runs(wire::ListRunsRequest {}).await;
+    let error = client.list_runs(wire::ListRunsRequest { stale: false }).await;
     assert!(error.is_err());
 }
 
@@ -135,7 +136,7 @@ async fn a_socket_is_private_and_its_callers_are_users() {
     assert_eq!(dir.path().read_dir().unwrap().count(), 1, "only the socket");
 
     let mut client = client(uds::connect(&path).await.unwrap());
-    client.list_runs(wire::ListRunsRequest {}).await.unwrap();
+    client.list_runs(wire::ListRunsRequest { stale: false }).await.unwrap();
     assert_eq!(*echo.callers.lock().unwrap(), [Peer::Local]);
     let refused = client.propose(wire::ProposeRequest::default()).await;
     assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
@@ -157,7 +158,7 @@ async fn a_stale_socket_is_replaced_and_anything_else_is_not() {
     let group = TaskGroup::new();
     serve_socket(&group.spawner(), &Echo::default(), &path).await;
     let mut client = client(uds::connect(&path).await.unwrap());
-    client.list_runs(wire::ListRunsRequest {}).await.unwrap();
+    client.list_runs(wire::ListRunsRequest { stale: false }).await.unwrap();
 
     let file = dir.path().join("file");
     std::fs::write(&file, "precious").unwrap();
@@ -174,7 +175,7 @@ async fn a_socket_may_lie_deeper_than_a_socket_address_is_long() {
     let group = TaskGroup::new();
     serve_socket(&group.spawner(), &Echo::default(), &path).await;
     let mut client = client(uds::connect(&path).await.unwrap());
-    client.list_runs(wire::ListRunsRequest {}).await.unwrap();
+    client.list_runs(wire::ListRunsRequest { stale: false }).await.unwrap();
 }
 
 #[tokio::test]

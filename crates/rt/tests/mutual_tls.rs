@@ -12,13 +12,13 @@ use std::time::Duration;
 use echo::Echo;
 use multibeam_proto::aggregator::v1 as wire;
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
-use multibeam_rt::access::Peer;
+use multibeam_rt::access::{Peer, RequireRole};
 use multibeam_rt::backoff::{Recover, Recovery};
 use multibeam_rt::identity::{Identity, Role};
 use multibeam_rt::pki::{self, PkiError};
 use multibeam_rt::tasks::TaskGroup;
 use multibeam_rt::tls::{Credentials, PemFiles, Security, TlsError};
-use tonic::transport::server::TcpIncoming;
+use tokio::net::TcpListener;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Status};
 
@@ -34,22 +34,32 @@ fn issue(dir: &Path, role: Role, name: &str) -> Security {
 }
 
 fn serve(group: &TaskGroup, echo: &Echo, security: &Security) -> SocketAddr {
-    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = incoming.local_addr().unwrap();
-    security.check_listen(address).unwrap();
     let plaintext = matches!(security, Security::Plaintext);
+    serve_with(group, echo, security, echo::rules().accept_plaintext(plaintext))
+}
+
+fn serve_with(
+    group: &TaskGroup,
+    echo: &Echo,
+    security: &Security,
+    rules: RequireRole,
+) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let listener = TcpListener::from_std(listener).unwrap();
+    let address = listener.local_addr().unwrap();
+    security.check_listen(address).unwrap();
     let server = security
         .server()
-        .unwrap()
-        .layer(echo::rules().accept_plaintext(plaintext))
+        .layer(rules)
         .add_service(echo.server())
-        .serve_with_incoming(incoming);
+        .serve_with_incoming(security.incoming(listener));
     group.spawner().spawn("server", async move { server.await.unwrap() });
     address
 }
 
-async fn report(endpoint: Endpoint) -> Result<(), Status> {
-    let mut client: LedgerClient<Channel> = LedgerClient::new(endpoint.connect_lazy());
+async fn report(channel: Channel) -> Result<(), Status> {
+    let mut client: LedgerClient<Channel> = LedgerClient::new(channel);
     client.report(wire::ReportRequest::default()).await?;
     Ok(())
 }
@@ -66,7 +76,7 @@ async fn the_right_role_is_let_in_and_named() {
     let address = serve(&group, &echo, &issue(dir.path(), Role::Aggregator, "a1"));
 
     let worker = issue(dir.path(), Role::Worker, "blue / 1");
-    report(worker.endpoint(&url(address)).unwrap()).await.unwrap();
+    report(worker.channel(&url(address)).unwrap()).await.unwrap();
     let callers = echo.callers.lock().unwrap();
     assert_eq!(*callers, [Peer::Certified(identity(Role::Worker, "blue / 1"))]);
     assert!(callers[0].may_serve("blue / 1"));
@@ -81,7 +91,7 @@ async fn the_wrong_role_is_refused() {
     let address = serve(&group, &echo, &issue(dir.path(), Role::Aggregator, "a1"));
     for role in [Role::Coordinator, Role::Aggregator, Role::User] {
         let caller = issue(dir.path(), role, "other");
-        let status = report(caller.endpoint(&url(address)).unwrap()).await.unwrap_err();
+        let status = report(caller.channel(&url(address)).unwrap()).await.unwrap_err();
         assert_eq!(status.code(), Code::PermissionDenied, "{role}");
         assert_eq!(status.recovery(), Recovery::GiveUp);
     }
@@ -99,14 +109,14 @@ async fn without_a_certificate_of_the_authority_nobody_gets_in() {
     let authority = std::fs::read(dir.path().join(pki::AUTHORITY_CERTIFICATE)).unwrap();
     let bare = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
     let bare = Endpoint::from_shared(url(address)).unwrap().tls_config(bare).unwrap();
-    assert!(report(bare).await.is_err());
+    assert!(report(bare.connect_lazy()).await.is_err());
 
-    let plain = Security::Plaintext.endpoint(&format!("http://{address}")).unwrap();
+    let plain = Security::Plaintext.channel(&format!("http://{address}")).unwrap();
     assert!(report(plain).await.is_err());
 
     // The client notices first that the server is not of its authority.
     let stranger = issue(other.path(), Role::Worker, "blue");
-    let status = report(stranger.endpoint(&url(address)).unwrap()).await.unwrap_err();
+    let status = report(stranger.channel(&url(address)).unwrap()).await.unwrap_err();
     assert_eq!(status.recovery(), Recovery::GiveUp, "{status:?}");
 
     // A stranger that trusts the server is refused by it.
@@ -124,7 +134,7 @@ async fn without_a_certificate_of_the_authority_nobody_gets_in() {
             std::fs::read(&stranger.key).unwrap(),
         ));
     let endpoint = Endpoint::from_shared(url(address)).unwrap();
-    assert!(report(endpoint.tls_config(tls).unwrap()).await.is_err());
+    assert!(report(endpoint.tls_config(tls).unwrap().connect_lazy()).await.is_err());
     assert!(echo.callers.lock().unwrap().is_empty());
 }
 
@@ -136,7 +146,7 @@ async fn a_server_is_held_to_its_name() {
     let address = serve(&group, &echo, &issue(dir.path(), Role::Aggregator, "a1"));
     let worker = issue(dir.path(), Role::Worker, "blue");
     // Issued for `localhost`, not for the address.
-    let endpoint = worker.endpoint(&format!("https://{address}")).unwrap();
+    let endpoint = worker.channel(&format!("https://{address}")).unwrap();
     let status = report(endpoint).await.unwrap_err();
     assert_eq!(status.recovery(), Recovery::GiveUp, "{status:?}");
 }
@@ -158,7 +168,7 @@ async fn an_expired_certificate_is_named_at_the_start_and_refused_by_servers() {
             std::fs::read(&files.key).unwrap(),
         ));
     let endpoint = Endpoint::from_shared(url(address)).unwrap();
-    assert!(report(endpoint.tls_config(tls).unwrap()).await.is_err());
+    assert!(report(endpoint.tls_config(tls).unwrap().connect_lazy()).await.is_err());
     assert!(echo.callers.lock().unwrap().is_empty());
 }
 
@@ -192,21 +202,13 @@ fn issue_expired(dir: &Path) -> PemFiles {
 async fn plain_text_works_only_where_it_was_asked_for() {
     let (group, echo) = (TaskGroup::new(), Echo::default());
     let address = serve(&group, &echo, &Security::Plaintext);
-    let endpoint = Security::Plaintext.endpoint(&format!("http://{address}")).unwrap();
+    let endpoint = Security::Plaintext.channel(&format!("http://{address}")).unwrap();
     report(endpoint.clone()).await.unwrap();
     assert_eq!(*echo.callers.lock().unwrap(), [Peer::Plaintext]);
 
-    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = incoming.local_addr().unwrap();
-    let server = Security::Plaintext
-        .server()
-        .unwrap()
-        .layer(echo::rules())
-        .add_service(echo.server())
-        .serve_with_incoming(incoming);
-    group.spawner().spawn("strict", async move { server.await.unwrap() });
-    let endpoint = Security::Plaintext.endpoint(&format!("http://{address}")).unwrap();
-    let status = report(endpoint).await.unwrap_err();
+    let address = serve_with(&group, &echo, &Security::Plaintext, echo::rules());
+    let channel = Security::Plaintext.channel(&format!("http://{address}")).unwrap();
+    let status = report(channel).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::bounds::MAX_DIAGNOSTICS;
+use crate::place::Place;
 use crate::render::{self, Styles};
 use crate::yaml::Span;
 
@@ -61,6 +62,10 @@ pub enum Code {
     Reserved,
     /// Something that a certified run must not have.
     NotCertifiable,
+    /// A kubeconfig that is not there, is none, or lacks what is wanted.
+    BadKubeconfig,
+    /// Something that has no effect in this kind of run.
+    Unused,
 }
 
 /// One finding.
@@ -179,23 +184,21 @@ impl<'a> Sink<'a> {
         message: String,
         hint: Option<String>,
     ) {
-        // Here, where nothing can be forgotten: both repeat what the file says.
-        let (message, hint) =
-            (render::printable(&message), hint.map(|hint| render::printable(&hint)));
+        self.items.push(self.place(span).finding(severity, code, &message, hint.as_deref()));
+    }
+
+    /// Where a piece of the text is.
+    pub(crate) fn place(&self, span: Span) -> Place {
         let line = self.lines.get(span.start.line - 1).copied().unwrap_or_default();
         let width = line.chars().count();
         let column = span.start.column;
         let end = if span.end.line == span.start.line { span.end.column } else { width + 1 };
-        self.items.push(Diagnostic {
-            severity,
-            code,
+        Place {
             line: span.start.line,
             column,
             length: end.min(width + 1).saturating_sub(column).max(1),
-            message,
-            hint,
             source: render::printable(line),
-        });
+        }
     }
 
     /// Whether an error was found so far.

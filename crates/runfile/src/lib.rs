@@ -23,6 +23,7 @@ mod example;
 mod human;
 mod name;
 mod pattern;
+mod place;
 mod render;
 mod resolve;
 mod schema;
@@ -36,6 +37,7 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use example::{Example, template};
 pub use human::{ByteSize, HumanDuration, ParseDurationError, ParseSizeError};
 pub use name::{MAX_PLAIN_NAME, MAX_TARGET_NAME};
+pub use place::Place;
 pub use render::Styles;
 pub use schema::{schema, schema_text};
 pub use settings::cluster::{
@@ -52,6 +54,8 @@ pub use settings::spec_timeout::{DEFAULT_SPEC_TIMEOUT, SpecTimeoutRule, SpecTime
 pub use settings::suite::{DEFAULT_SUITE_TIMEOUT, Suite};
 pub use settings::target::Target;
 
+use std::collections::BTreeMap;
+
 use bounds::MAX_FILE_BYTES;
 use diagnostic::Sink;
 use yaml::{Kind, Span};
@@ -63,6 +67,8 @@ pub struct Parsed {
     pub run: RunFile,
     /// What is probably not meant so; to be shown, but no reason to stop.
     pub warnings: Diagnostics,
+    /// Where the kubeconfig of a cluster is named (for the first time), by the cluster's name.
+    pub kubeconfigs: BTreeMap<String, Place>,
 }
 
 /// Reads a run file. `file_name` is only repeated in messages.
@@ -79,12 +85,15 @@ pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Diagnostics> {
         return Err(sink.finish());
     }
     let mut sink = Sink::new(file_name, text);
-    let run = read(text, &mut sink);
+    let read = read(text, &mut sink);
     let failed = sink.has_errors();
-    let found = sink.finish();
-    match run {
-        Some(run) if !failed => Ok(Parsed { run, warnings: found }),
-        _ => Err(found),
+    match read {
+        Some((run, spans)) if !failed => {
+            let places = spans.into_iter().map(|(name, span)| (name, sink.place(span)));
+            let kubeconfigs = places.collect();
+            Ok(Parsed { run, warnings: sink.finish(), kubeconfigs })
+        }
+        _ => Err(sink.finish()),
     }
 }
 
@@ -108,7 +117,7 @@ pub fn parse_bytes(file_name: &str, bytes: &[u8]) -> Result<Parsed, Diagnostics>
     }
 }
 
-fn read(text: &str, sink: &mut Sink<'_>) -> Option<RunFile> {
+fn read(text: &str, sink: &mut Sink<'_>) -> Option<(RunFile, BTreeMap<String, Span>)> {
     // A byte order mark is no part of the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Some((line, column)) = find(text, '\0') {

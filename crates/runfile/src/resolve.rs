@@ -19,8 +19,9 @@ use crate::yaml::Span;
 use clusters::Bindings;
 use scope::Writer;
 
-/// Resolves the targets. The result is only good if the sink has no errors.
-pub(crate) fn resolve(raw: RawRun, sink: &mut Sink<'_>) -> RunFile {
+/// Resolves the targets, and says where the kubeconfig of each cluster is named. The result is only
+/// good if the sink has no errors.
+pub(crate) fn resolve(raw: RawRun, sink: &mut Sink<'_>) -> (RunFile, BTreeMap<String, Span>) {
     let mut out = Writer::new(sink);
     let mut names = Names::default();
     let mut bindings = Bindings::default();
@@ -46,11 +47,11 @@ pub(crate) fn resolve(raw: RawRun, sink: &mut Sink<'_>) -> RunFile {
                 run.targets.push(found);
             }
             if out.is_full() {
-                return run;
+                return (run, bindings.kubeconfigs());
             }
         }
     }
-    run
+    (run, bindings.kubeconfigs())
 }
 
 fn rows(target: &RawTarget, out: &mut Writer<'_, '_>) -> Option<Vec<Row>> {

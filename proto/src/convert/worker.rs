@@ -42,6 +42,7 @@ impl From<WorkerMessage> for wire::WorkerMessage {
                     removed,
                 })
             }
+            WorkerMessage::Settled { epoch } => Kind::Settled(wire::Settled { epoch: epoch.0 }),
         };
         // The link that sends it sets the numbers.
         Self { kind: Some(kind), ..Self::default() }
@@ -85,6 +86,7 @@ impl TryFrom<wire::WorkerMessage> for WorkerMessage {
                 process: shared::process(cleaned.process, &at.field("cleaned_up"))?,
                 removed: cleaned.removed,
             },
+            Kind::Settled(wire::Settled { epoch }) => Self::Settled { epoch: Epoch(epoch) },
         })
     }
 }

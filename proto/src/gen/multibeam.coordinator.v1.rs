@@ -43,7 +43,7 @@ pub struct WorkerMessage {
     /// The highest number received from the other side: it need not send that and earlier ones again.
     #[prost(uint64, tag = "15")]
     pub acknowledged: u64,
-    #[prost(oneof = "worker_message::Kind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "worker_message::Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub kind: ::core::option::Option<worker_message::Kind>,
 }
 /// Nested message and enum types in `WorkerMessage`.
@@ -63,6 +63,8 @@ pub mod worker_message {
         ClusterReady(super::ClusterReady),
         #[prost(message, tag = "6")]
         CleanedUp(super::CleanedUp),
+        #[prost(message, tag = "7")]
+        Settled(super::Settled),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -346,6 +348,13 @@ pub struct CleanedUp {
     /// One line per object removed.
     #[prost(string, repeated, tag = "3")]
     pub removed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Of the processes that this worker had when a coordinator took office none lives any more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Settled {
+    /// That coordinator's epoch.
+    #[prost(uint64, tag = "1")]
+    pub epoch: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CoordinatorMessage {

@@ -173,6 +173,7 @@ pub(crate) fn worker_message() -> impl Strategy<Value = WorkerMessage> {
         (run(), process(), vec(text(), 0..3)).prop_map(|(run, process, removed)| {
             WorkerMessage::CleanedUp { run, process, removed }
         }),
+        any::<u64>().prop_map(|epoch| WorkerMessage::Settled { epoch: Epoch(epoch) }),
     ]
 }
 

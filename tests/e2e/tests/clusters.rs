@@ -20,8 +20,13 @@ fn small(scale: u32) -> RunFile {
 
 /// Starts a run whose looks at a silent API server are a second apart.
 fn start(scratch: &Scratch, args: &[&str], file: Option<&Path>) -> Program {
+    start_looking(scratch, "1000", args, file)
+}
+
+/// Starts a run whose looks at a silent API server are so many milliseconds apart.
+fn start_looking(scratch: &Scratch, spacing: &str, args: &[&str], file: Option<&Path>) -> Program {
     let mut command = scratch.multibeam(["run", "--plain"]);
-    command.args(args).env("MULTIBEAM_PROBE_SPACING_MS", "1000");
+    command.args(args).env("MULTIBEAM_PROBE_SPACING_MS", spacing);
     if let Some(file) = file {
         command.arg("-f").arg(file);
     }
@@ -146,6 +151,30 @@ fn the_api_server_dies_in_the_serial_phase() {
         let executions = trace::executions(&scratch.trace(cluster.name));
         trace::assert_serial_alone(cluster.name, &executions);
     }
+}
+
+#[test]
+fn a_kill_does_not_wait_for_looks_at_a_silent_api_server() {
+    let lab = Lab::new();
+    let mut cluster = lab.cluster("lab-a");
+    let file = shaped(100)
+        .set(&["limits", "clusterUnreadyGiveUp"], "1h")
+        .target_json(target("t", &[&cluster]));
+    let scratch = Scratch::new();
+    let path = scratch.run_file("run.yaml", file);
+    // Nobody lives to see the second look.
+    let program = start_looking(&scratch, "3600000", &[], Some(&path));
+    wait_for("specs to end", || (ended(&scratch, &[&cluster]) >= 4).then_some(()));
+    cluster.die();
+    wait_for("a failed spec", || {
+        let ends = scratch.trace("lab-a").into_iter().filter(|line| line.event == "end");
+        ends.into_iter().any(|end| end.state == "failed").then_some(())
+    });
+    program.signal(Signal::SIGINT);
+    program.wait_for_output("cancelling");
+    program.signal(Signal::SIGINT);
+    let _ = program.wait().expect(2);
+    assert_eq!(scratch.results().summary()["verdict"], "incomplete");
 }
 
 #[test]

@@ -106,6 +106,7 @@ fn a_run_seen_from_other_terminals_and_cancelled_there() {
     let rows: Value =
         serde_json::from_str(&scratch.run(["runs", "--json"]).expect(0).stdout).unwrap();
     assert_eq!((rows[0]["run"].as_str(), rows[0]["state"].as_str()), (Some(name), Some("running")));
+    assert_ne!(rows[0]["name"], "");
     let text = scratch.run(["status", name]).expect(0).stdout;
     assert!(text.contains("zoo") && text.contains(POLITE), "{text}");
 

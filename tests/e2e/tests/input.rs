@@ -108,34 +108,6 @@ fn run_files_with_mistakes() {
 }
 
 #[test]
-fn a_kubeconfig_that_cannot_be_read_stops_its_target_only() {
-    let scratch = Scratch::new();
-    let broken = scratch.write("broken.kubeconfig", "clusters: [");
-    let file = zoo(VERSION)
-        .set(&["suite", "focus"], json!(["passes \\[Conformance"]))
-        .target("good", &["a"])
-        .target_json(json!({
-            "name": "unreadable",
-            "clusters": [{"name": "b", "kubeconfig": broken, "context": "x"}],
-        }))
-        .target_json(json!({
-            "name": "missing",
-            "clusters": [{"name": "c", "kubeconfig": "./nowhere.kubeconfig", "context": "x"}],
-        }));
-    let file = file.set(&["limits"], json!({"noWorkerGiveUp": "3s", "clusterUnreadyGiveUp": "3s"}));
-    let (ended, results) = scratch.run_to_end(file);
-    let ended = ended.expect(4);
-    assert_eq!(results.target("good")["verdict"], "passed");
-    assert_eq!(results.report("good").count("passed"), 1);
-    let said = format!("{}{}", ended.stdout, ended.stderr);
-    assert_says(&said, &["broken.kubeconfig", "nowhere.kubeconfig"]);
-    for name in ["unreadable", "missing"] {
-        assert_eq!(results.target(name)["verdict"], "environment");
-    }
-    assert_eq!(results.summary()["verdict"], "environment");
-}
-
-#[test]
 fn results_that_are_not_there() {
     let scratch = Scratch::new();
     let none = |args: &[&str]| -> Ended { scratch.run(args).expect(3) };

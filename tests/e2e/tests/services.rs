@@ -20,7 +20,8 @@ struct System<'a> {
     coordinator: String,
     aggregator: String,
     workers: Vec<Program>,
-    _services: [Program; 2],
+    coordinator_program: Option<Program>,
+    aggregator_program: Program,
 }
 
 impl<'a> System<'a> {
@@ -35,29 +36,32 @@ impl<'a> System<'a> {
         ] {
             let _ = scratch.run(["pki", "issue", role, "--name", name]).expect(0);
         }
-        let serve = |role: &str, more: &[String]| {
-            let file = format!("{role}.address");
-            let mut args = strings(&[role, "--listen", "127.0.0.1:0", "--address-file", &file]);
-            args.extend_from_slice(more);
-            args.extend(certificate(&format!("{role}-one")));
-            let service = scratch.start(args);
-            let url = wait_for("a service", || address(&scratch.path().join(&file)));
-            (service, url)
-        };
-        let (first, aggregator) = serve("aggregator", &[]);
-        let (second, coordinator) = serve("coordinator", &strings(&["--aggregator", &aggregator]));
+        let (first, aggregator) = serve(scratch, "aggregator", &[]);
+        let more = strings(&["--aggregator", &aggregator]);
+        let (second, coordinator) = serve(scratch, "coordinator", &more);
         let mut this = Self {
             scratch,
             coordinator,
             aggregator,
             workers: Vec::new(),
-            _services: [first, second],
+            coordinator_program: Some(second),
+            aggregator_program: first,
         };
         for (cluster, data) in [("a", "a-1"), ("a", "a-2"), ("b", "b-1")] {
             let worker = this.worker(cluster, cluster, data);
             this.workers.push(worker);
         }
         this
+    }
+
+    /// Kills the coordinator; another one takes its place.
+    fn replace_coordinator(&mut self) {
+        let old = self.coordinator_program.take().unwrap();
+        old.signal(Signal::SIGKILL);
+        let _ = old.wait();
+        let address = self.coordinator.trim_start_matches("https://").to_owned();
+        let more = strings(&["--aggregator", &self.aggregator, "--listen", &address]);
+        self.coordinator_program = Some(serve(self.scratch, "coordinator", &more).0);
     }
 
     /// A worker for a cluster with the certificate of another one, perhaps.
@@ -104,6 +108,23 @@ impl<'a> System<'a> {
         let _ = self.run(&["results", run, "--to", to.to_str().unwrap()]);
         Results::at(to)
     }
+}
+
+/// Starts a service, on any port unless `more` names one, and gives its URL.
+fn serve(scratch: &Scratch, role: &str, more: &[String]) -> (Program, String) {
+    let file = format!("{role}.address");
+    let mut args = strings(&[role, "--address-file", &file]);
+    if !more.iter().any(|arg| arg == "--listen") {
+        args.extend(strings(&["--listen", "127.0.0.1:0"]));
+    }
+    args.extend_from_slice(more);
+    args.extend(certificate(&format!("{role}-one")));
+    let path = scratch.path().join(&file);
+    // An earlier one may have left it.
+    let _ = std::fs::remove_file(&path);
+    let service = scratch.start(args);
+    let url = wait_for("a service", || address(&path));
+    (service, url)
 }
 
 fn strings(texts: &[&str]) -> Vec<String> {
@@ -253,4 +274,68 @@ fn a_worker_is_stopped() {
     let next = system.submit(shaped("2000"));
     let _ = system.finish(&next, 0);
     wait_for("a new worker on b", || (scratch.trace("b").len() > seen).then_some(()));
+}
+
+#[test]
+fn the_next_coordinator_waits_for_what_it_cannot_reach() {
+    let scratch = Scratch::new();
+    let mut system = System::start(&scratch);
+    let run = system.submit(shaped("120"));
+    let on_b = || processes::suites(scratch.path()).iter().filter(|p| p.is_of("b")).count();
+    wait_for("specs to run on b", || (on_b() >= 2 && scratch.trace("b").len() > 4).then_some(()));
+    // Its guards let its suite processes live until the lease is over.
+    system.workers[2].signal(Signal::SIGSTOP);
+    system.replace_coordinator();
+    let resumed = scratch.start(system.user(&["run", "--plain", "--resume", &run]));
+    wait_for("a message", || resumed.stderr().contains("lease is over").then_some(()));
+    assert!(on_b() > 0, "the message came late");
+    resumed.wait_for_output("starting");
+    assert_eq!(on_b(), 0, "the run goes on while suite processes of its first half live");
+    let _ = resumed.wait().expect(0);
+
+    let results = Results::at(scratch.path().join("results").join(&run));
+    let report = results.report("t");
+    assert!(report.suite_succeeded);
+    assert_eq!(report.count("passed"), 402);
+    for cluster in ["a", "b"] {
+        trace::assert_serial_alone(cluster, &trace::executions(&scratch.trace(cluster)));
+    }
+    system.workers[2].signal(Signal::SIGCONT);
+}
+
+#[test]
+fn the_next_coordinator_goes_on_when_the_workers_have_come_back() {
+    let scratch = Scratch::new();
+    let mut system = System::start(&scratch);
+    // Nobody waits for the end of this lease.
+    let limits = json!({"grace": "2s", "lease": "1h", "heartbeat": "1s"});
+    let run = system.submit(shaped("120").set(&["limits"], limits));
+    wait_for("specs to run on both", || {
+        ["a", "b"].iter().all(|cluster| scratch.trace(cluster).len() > 4).then_some(())
+    });
+    system.replace_coordinator();
+    let _ = system.run(&["run", "--plain", "--resume", &run]).expect(0);
+    let results = Results::at(scratch.path().join("results").join(&run));
+    assert_eq!(results.report("t").count("passed"), 402);
+    for cluster in ["a", "b"] {
+        trace::assert_serial_alone(cluster, &trace::executions(&scratch.trace(cluster)));
+    }
+}
+
+#[test]
+fn ctrl_c_without_a_ledger() {
+    let scratch = Scratch::new();
+    let system = System::start(&scratch);
+    let path = scratch.run_file("run.yaml", shaped("50"));
+    let run = system.user(&["run", "--plain", "-f", path.to_str().unwrap()]);
+    let run = scratch.start(run);
+    wait_for("specs to run", || (scratch.trace("b").len() > 4).then_some(()));
+    system.aggregator_program.signal(Signal::SIGSTOP);
+    run.signal(Signal::SIGINT);
+    run.wait_for_output("the ledger cannot be reached");
+    run.signal(Signal::SIGINT);
+    processes::wait_until_gone(scratch.path());
+    let ended = run.wait().expect(4);
+    assert!(ended.stderr.contains("the ledger cannot be reached"), "{}", ended.stderr);
+    system.aggregator_program.signal(Signal::SIGCONT);
 }

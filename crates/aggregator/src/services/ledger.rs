@@ -1,15 +1,19 @@
 //! The ledger over gRPC.
 
 use bytes::Bytes;
-use multibeam_model::RunId;
-use multibeam_model::TargetId;
 use multibeam_model::command::{Change, Command, Reply};
 use multibeam_model::record::RunRecord;
 use multibeam_model::run::RunSpec;
+use multibeam_model::{Epoch, RunId, TargetId};
 use multibeam_proto::aggregator::v1 as wire;
 use multibeam_proto::aggregator::v1::ledger_server::Ledger;
+use multibeam_rt::access::Peer;
+use multibeam_rt::identity::{Identity, Role};
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 
+use super::clusters::{Clusters, cluster_of};
+use super::forward::{Forward, at_the_leader};
 use super::{chunk, ledger_status};
 use crate::{Handle, LedgerError};
 
@@ -17,32 +21,69 @@ use crate::{Handle, LedgerError};
 #[derive(Clone, Debug)]
 pub struct LedgerService {
     ledger: Handle,
+    forward: Option<Forward>,
+    clusters: Clusters,
 }
 
 // === impl LedgerService ===
 
 impl LedgerService {
-    /// Serves this ledger.
+    /// Serves this ledger; `forward` leads to the other members.
     #[must_use]
-    pub fn new(ledger: Handle) -> Self {
-        Self { ledger }
+    pub fn new(ledger: Handle, forward: Option<Forward>) -> Self {
+        Self { ledger, forward, clusters: Clusters::default() }
     }
 
     async fn commit(
         &self,
         commands: Vec<Bytes>,
-        allowed: fn(&Command) -> bool,
-    ) -> Result<Vec<Bytes>, Status> {
+        allowed: impl Fn(&Command) -> Result<(), LedgerError>,
+    ) -> Result<Vec<Bytes>, LedgerError> {
         let decode = |bytes: Bytes| match Command::decode(&bytes) {
-            Ok(command) if allowed(&command) => Ok((command, bytes)),
-            Ok(_) => Err(Status::permission_denied(
-                "only spec reports, suite nodes, and session facts are taken here",
-            )),
-            Err(error) => Err(ledger_status(&LedgerError::Command(error))),
+            Ok(command) => allowed(&command).map(|()| (command, bytes)),
+            Err(error) => Err(LedgerError::Command(error)),
         };
-        let entries = commands.into_iter().map(decode).collect::<Result<_, Status>>()?;
-        let replies = self.ledger.submit(entries).await.map_err(|error| ledger_status(&error))?;
+        let entries = commands.into_iter().map(decode).collect::<Result<_, _>>()?;
+        let replies = self.ledger.submit(entries).await?;
         Ok(replies.iter().map(|reply| Reply::encode(reply).into()).collect())
+    }
+
+    /// Makes sure that what is read next is not behind, unless that will do. Answers then say so.
+    async fn fresh(&self, stale: bool) -> Result<(), Status> {
+        if stale {
+            return Ok(());
+        }
+        self.ledger.current().await.map_err(|error| ledger_status(&error))
+    }
+
+    /// Whether a worker may say this: it speaks of specs, suite nodes, and facts, and of those of
+    /// its own cluster. What the ledger does not know is left to the ledger to refuse.
+    fn may_report(&self, peer: Option<&Peer>, command: &Command) -> Result<(), LedgerError> {
+        let Command::Run {
+            run,
+            change: change @ (Change::Report(_) | Change::SuiteNode(_) | Change::Fact { .. }),
+        } = command
+        else {
+            let reason = "only spec reports, suite nodes, and session facts are taken here";
+            return Err(LedgerError::Forbidden { reason: reason.to_owned() });
+        };
+        let (cluster, spec) = self.ledger.read(|ledger| {
+            let record = ledger.run(run);
+            let cluster = record.and_then(|record| cluster_of(record, change));
+            // The names are in the run's spec, which never changes.
+            let spec = record.filter(|_| !self.clusters.knows(run));
+            (cluster, spec.map(|record| record.spec.clone()))
+        });
+        let Some(cluster) = cluster else { return Ok(()) };
+        let name = self.clusters.name(run, cluster, spec.as_deref());
+        match name.filter(|name| peer.is_some_and(|peer| peer.may_serve(name))) {
+            Some(_) => Ok(()),
+            None => Err(LedgerError::Forbidden {
+                reason: format!(
+                    "this certificate may not report for the cluster of this session of run {run} (hint: each worker needs the certificate of its own cluster)"
+                ),
+            }),
+        }
     }
 
     fn find(&self, run: String) -> Result<RunRecord, Status> {
@@ -57,24 +98,60 @@ impl Ledger for LedgerService {
         &self,
         request: Request<wire::ProposeRequest>,
     ) -> Result<Response<wire::ProposeResponse>, Status> {
-        let replies = self.commit(request.into_inner().commands, |_| true).await?;
-        Ok(Response::new(wire::ProposeResponse { replies }))
+        let here = async |message: wire::ProposeRequest| {
+            let replies = self.commit(message.commands, may_be_proposed).await?;
+            Ok(wire::ProposeResponse { replies })
+        };
+        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+            forward.ledger(leader)?.propose(request).await
+        })
+        .await
     }
 
     async fn report(
         &self,
         request: Request<wire::ReportRequest>,
     ) -> Result<Response<wire::ReportResponse>, Status> {
-        let replies = self.commit(request.into_inner().commands, is_report).await?;
-        Ok(Response::new(wire::ReportResponse { replies }))
+        let peer = speaker(request.extensions().get::<Peer>(), request.metadata());
+        let cluster = peer.as_ref().and_then(cluster_name);
+        let here = async |message: wire::ReportRequest| {
+            let allowed = |command: &Command| self.may_report(peer.as_ref(), command);
+            let replies = self.commit(message.commands, allowed).await?;
+            Ok(wire::ReportResponse { replies })
+        };
+        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, mut request| {
+            if let Some(cluster) = &cluster {
+                let cluster = MetadataValue::from_bytes(cluster.as_bytes());
+                request.metadata_mut().insert_bin(CLUSTER, cluster);
+            }
+            forward.ledger(leader)?.report(request).await
+        })
+        .await
+    }
+
+    async fn attend(
+        &self,
+        request: Request<wire::AttendRequest>,
+    ) -> Result<Response<wire::AttendResponse>, Status> {
+        let here = async |message: wire::AttendRequest| {
+            let newest = self.ledger.attend(Epoch(message.epoch)).await?;
+            Ok(wire::AttendResponse { newest: newest.0 })
+        };
+        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+            forward.ledger(leader)?.attend(request).await
+        })
+        .await
     }
 
     async fn read_run(
         &self,
         request: Request<wire::ReadRunRequest>,
     ) -> Result<Response<wire::ReadRunResponse>, Status> {
-        let record = self.find(request.into_inner().run)?;
-        Ok(Response::new(wire::ReadRunResponse { record: record.encode().into() }))
+        let wire::ReadRunRequest { run, stale } = request.into_inner();
+        self.fresh(stale).await?;
+        let record = self.find(run)?;
+        let answer = wire::ReadRunResponse { record: record.encode().into() };
+        Ok(marked(answer, stale))
     }
 
     type ReadCatalogStream = futures::stream::BoxStream<'static, Result<wire::Chunk, Status>>;
@@ -84,6 +161,7 @@ impl Ledger for LedgerService {
         request: Request<wire::ReadCatalogRequest>,
     ) -> Result<Response<Self::ReadCatalogStream>, Status> {
         let request = request.into_inner();
+        self.fresh(false).await?;
         let record = self.find(request.run)?;
         let target = record.targets.get(&TargetId(request.target));
         let catalog = target.and_then(|target| target.catalog.as_ref());
@@ -99,21 +177,58 @@ impl Ledger for LedgerService {
 
     async fn list_runs(
         &self,
-        _: Request<wire::ListRunsRequest>,
+        request: Request<wire::ListRunsRequest>,
     ) -> Result<Response<wire::ListRunsResponse>, Status> {
+        let stale = request.into_inner().stale;
+        self.fresh(stale).await?;
         let mut runs: Vec<_> =
             self.ledger.read(|ledger| ledger.runs().map(row).collect::<Vec<_>>());
         runs.sort_by_key(|run| run.created_ns);
-        Ok(Response::new(wire::ListRunsResponse { runs }))
+        Ok(marked(wire::ListRunsResponse { runs }, stale))
     }
 }
 
-/// What a worker may say.
-fn is_report(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Run { change: Change::Report(_) | Change::SuiteNode(_) | Change::Fact { .. }, .. }
-    )
+/// Marks an answer that may be behind.
+fn marked<T>(answer: T, stale: bool) -> Response<T> {
+    let mut response = Response::new(answer);
+    if stale {
+        response.metadata_mut().insert("multibeam-stale", MetadataValue::from_static("true"));
+    }
+    response
+}
+
+/// On a report that another member passes on: the cluster that the worker's certificate names.
+const CLUSTER: &str = "multibeam-cluster-bin";
+
+/// Who a report comes from: who calls, or the worker that another member speaks for.
+fn speaker(peer: Option<&Peer>, metadata: &MetadataMap) -> Option<Peer> {
+    match peer {
+        Some(Peer::Certified(identity)) if identity.role == Role::Aggregator => {
+            let cluster = metadata.get_bin(CLUSTER)?.to_bytes().ok()?;
+            let name = String::from_utf8(cluster.to_vec()).ok()?;
+            Some(Peer::Certified(Identity { role: Role::Worker, name }))
+        }
+        peer => peer.cloned(),
+    }
+}
+
+/// The cluster that a worker's certificate names.
+fn cluster_name(peer: &Peer) -> Option<String> {
+    match peer {
+        Peer::Certified(identity) if identity.role == Role::Worker => Some(identity.name.clone()),
+        _ => None,
+    }
+}
+
+/// What a coordinator may say. The rest is the leader's own.
+fn may_be_proposed(command: &Command) -> Result<(), LedgerError> {
+    match command {
+        Command::Witness { .. } | Command::Raise { .. } | Command::Expire { .. } => {
+            let reason = "this command is only for the aggregators among themselves".to_owned();
+            Err(LedgerError::Forbidden { reason })
+        }
+        Command::Claim { .. } | Command::CreateRun { .. } | Command::Run { .. } => Ok(()),
+    }
 }
 
 fn row(record: &RunRecord) -> wire::RunRow {

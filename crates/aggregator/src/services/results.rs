@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{CHUNKS_AHEAD, chunk, file_status};
+use super::{CHUNKS_AHEAD, chunk, file_status, ledger_status};
 use crate::Handle;
 use crate::render::{Follower, render};
 
@@ -46,6 +46,7 @@ impl Results for ResultsService {
         request: Request<wire::FetchRequest>,
     ) -> Result<Response<Self::FetchStream>, Status> {
         let wire::FetchRequest { run, target, file } = request.into_inner();
+        self.ledger.current().await.map_err(|error| ledger_status(&error))?;
         let (chunks, stream) = mpsc::channel(CHUNKS_AHEAD);
         let ledger = self.ledger.clone();
         // Not joined: it ends when the file does, or when nobody reads the stream any more.
@@ -75,6 +76,7 @@ impl Results for ResultsService {
         request: Request<wire::FollowRequest>,
     ) -> Result<Response<Self::FollowStream>, Status> {
         let wire::FollowRequest { run, target, spec, until_now } = request.into_inner();
+        self.ledger.current().await.map_err(|error| ledger_status(&error))?;
         let follower = Follower::new(&self.ledger, &RunId(run), target.map(TargetId), spec);
         let follower = follower.map_err(|error| file_status(&error))?;
         let (lines, stream) = mpsc::channel(CHUNKS_AHEAD);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `FORMAT` | the data format's number, as text; readable before any engine is opened |
 //! | `LOCK` | nothing; locked while the store is open |
-//! | `MARK` | the last acknowledged index; notices a log that lost its end |
+//! | `MARK` | the number of the last acknowledged write; notices a log that lost its end |
 //! | `log/` | the engine's own files |
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use super::StoreError;
 
 /// The format of the data this build writes.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+/// The format of the log without terms, which the ledger of one node writes.
+pub(super) const SINGLE: u32 = 1;
 const FORMAT_WORD: &str = "multibeam-ledger";
 
 /// An open store directory. Dropping it gives the lock back.
@@ -28,11 +30,15 @@ pub(super) struct Dir {
 
 impl Dir {
     /// Opens or creates a store directory and takes its lock.
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, format: u32) -> Result<Self, StoreError> {
         fs::create_dir_all(path).map_err(|e| io_error("create", path, e))?;
         if !path.join("FORMAT").exists() && !is_empty(path)? {
             return Err(StoreError::Foreign { dir: path.to_owned() });
         }
+        Self::lock(path, format)
+    }
+
+    fn lock(path: &Path, format: u32) -> Result<Self, StoreError> {
         let lock = open_file(&path.join("LOCK"))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -41,7 +47,7 @@ impl Dir {
             }
             Err(TryLockError::Error(e)) => return Err(io_error("lock", &path.join("LOCK"), e)),
         }
-        check_format(path)?;
+        check_format(path, format)?;
         let mark = open_file(&path.join("MARK"))?;
         Ok(Self { path: path.to_owned(), mark, _lock: lock })
     }
@@ -55,7 +61,7 @@ impl Dir {
         self.path.join("log")
     }
 
-    /// Notes that everything up to `index` was acknowledged. It is not flushed: after a power cut
+    /// Notes that the write of this number was acknowledged. It is not flushed: after a power cut
     /// it may be older than the log, which is harmless, and never newer than what was flushed.
     pub(super) fn set_mark(&self, index: u64) -> Result<(), StoreError> {
         let mut bytes = [0; 16];
@@ -65,7 +71,13 @@ impl Dir {
         written.map_err(|e| io_error("write", &self.path.join("MARK"), e))
     }
 
-    /// The last index noted; 0 when there is none, or a power cut has torn it.
+    /// Makes the mark and its name durable.
+    pub(super) fn sync_mark(&self) -> Result<(), StoreError> {
+        let synced = self.mark.sync_all().and_then(|()| File::open(&self.path)?.sync_all());
+        synced.map_err(|e| io_error("sync", &self.path.join("MARK"), e))
+    }
+
+    /// The last number noted; 0 when there is none, or a power cut has torn it.
     pub(super) fn mark(&self) -> u64 {
         let mut bytes = [0; 16];
         if self.mark.read_exact_at(&mut bytes, 0).is_err() {
@@ -84,20 +96,20 @@ fn is_empty(path: &Path) -> Result<bool, StoreError> {
     Ok(entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(ours)))
 }
 
-fn check_format(dir: &Path) -> Result<(), StoreError> {
+fn check_format(dir: &Path, expected: u32) -> Result<(), StoreError> {
     let path = dir.join("FORMAT");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return write_format(dir),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return write_format(dir, expected),
         Err(e) => return Err(io_error("read", &path, e)),
     };
     let number = text.trim().strip_prefix(FORMAT_WORD).and_then(|rest| rest.trim().parse().ok());
     match number {
-        Some(FORMAT) => Ok(()),
-        Some(found) if found < FORMAT => {
-            Err(StoreError::Outdated { dir: dir.to_owned(), found, expected: FORMAT })
+        Some(found) if found == expected => Ok(()),
+        Some(found) if found < expected => {
+            Err(StoreError::Outdated { dir: dir.to_owned(), found, expected })
         }
-        Some(found) => Err(StoreError::Newer { dir: dir.to_owned(), found, expected: FORMAT }),
+        Some(found) => Err(StoreError::Newer { dir: dir.to_owned(), found, expected }),
         None => Err(StoreError::Damaged {
             dir: dir.to_owned(),
             what: format!("its FORMAT file says {:?}", text.chars().take(60).collect::<String>()),
@@ -105,11 +117,11 @@ fn check_format(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn write_format(dir: &Path) -> Result<(), StoreError> {
+fn write_format(dir: &Path, format: u32) -> Result<(), StoreError> {
     let (new, path) = (dir.join("FORMAT.new"), dir.join("FORMAT"));
     let write = || -> io::Result<()> {
         let mut file = File::create(&new)?;
-        writeln!(file, "{FORMAT_WORD} {FORMAT}")?;
+        writeln!(file, "{FORMAT_WORD} {format}")?;
         file.sync_all()?;
         fs::rename(&new, &path)?;
         File::open(dir)?.sync_all()
@@ -124,5 +136,13 @@ fn open_file(path: &Path) -> Result<File, StoreError> {
 }
 
 pub(super) fn io_error(action: &'static str, path: &Path, source: io::Error) -> StoreError {
+    if is_full(&source) {
+        return StoreError::DiskFull { dir: path.parent().unwrap_or(path).to_owned() };
+    }
     StoreError::Io { action, path: path.to_owned(), source }
+}
+
+/// Whether there was no room for it.
+pub(super) fn is_full(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

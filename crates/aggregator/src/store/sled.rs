@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 use sled::{Batch, Db, Tree};
 
-use super::dir::{Dir, io_error};
+use super::dir::{Dir, SINGLE, io_error};
 use super::{Log, ReadLog, StoreError};
 
 /// Bytes of one stored value. A leaf of sled's tree holds at most 17 values before it is split,
@@ -58,7 +58,7 @@ impl Store {
     /// # Errors
     /// When the directory is in use, holds another format, or is damaged.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let dir = Dir::open(dir.as_ref())?;
+        let dir = Dir::open(dir.as_ref(), SINGLE)?;
         let log = dir.log();
         let (db, entries) = open_engine(&dir)?;
         let path = log.join("db");

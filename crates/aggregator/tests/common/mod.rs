@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use multibeam_aggregator::store::MemoryLog;
+use multibeam_aggregator::store::MemoryDisk;
 use multibeam_aggregator::{Aggregator, Handle, services};
 use multibeam_ginkgo::admission::Admission;
 use multibeam_ginkgo::catalog::SpecIndex as CatalogIndex;
@@ -24,7 +24,9 @@ use multibeam_model::{
 };
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
+use multibeam_rt::access::Peer;
 use serde_json::json;
+use tonic::service::InterceptorLayer;
 use tonic::transport::{Channel, Endpoint, Server, Uri};
 
 pub(crate) const TARGET: TargetId = TargetId(0);
@@ -39,11 +41,21 @@ pub(crate) struct Served {
 }
 
 pub(crate) async fn serve() -> Served {
-    let ledger = Aggregator::start(MemoryLog::default()).unwrap();
+    serve_for(Peer::Embedded).await
+}
+
+/// Serves a ledger for one peer, as the layer that checks certificates does.
+pub(crate) async fn serve_for(peer: Peer) -> Served {
+    let ledger = Aggregator::alone(MemoryDisk::default()).unwrap();
     let (client, server) = tokio::io::duplex(1 << 20);
     let incoming = tokio_stream::iter([Ok::<_, std::io::Error>(server)]);
+    let known = InterceptorLayer::new(move |mut request: tonic::Request<()>| {
+        request.extensions_mut().insert(peer.clone());
+        Ok(request)
+    });
     let router = Server::builder()
-        .add_service(services::ledger_server(ledger.clone()))
+        .layer(known)
+        .add_service(services::ledger_server(ledger.clone(), None))
         .add_service(services::results_server(ledger.clone()));
     #[expect(clippy::disallowed_methods, reason = "tests end their own tasks")]
     tokio::spawn(router.serve_with_incoming(incoming));
@@ -166,7 +178,7 @@ pub(crate) fn decide(decision: Decision) -> Command {
 pub(crate) fn opening() -> Vec<Command> {
     let spec = serde_json::to_vec(&run_spec()).unwrap();
     vec![
-        Command::Claim { coordinator: "test".to_owned(), at: Timestamp(START), take_over: false },
+        Command::Claim { coordinator: "test".to_owned(), at: Timestamp(START), take_over: true },
         Command::CreateRun { run: run(), spec, seed: 7, at: Timestamp(START) },
         decide(Decision::AdmitCatalog {
             target: TARGET,

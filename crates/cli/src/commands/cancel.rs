@@ -1,8 +1,8 @@
 //! `multibeam cancel`
 
 use crate::args::CancelArgs;
+use crate::cancels::cancel;
 use crate::exit::Exit;
-use crate::follow::cancel;
 use crate::place::{Found, look};
 
 /// Cancels a run that is under way.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use multibeam_proto::aggregator::v1::FollowRequest;
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
-use tonic::transport::Channel;
+use multibeam_rt::endpoints::Endpoints;
 
 use super::{fail, fail_status};
 use crate::args::LogsArgs;
@@ -27,7 +27,7 @@ pub(super) async fn run(args: LogsArgs) -> Result<(), Exit> {
 }
 
 async fn print(
-    results: &ResultsClient<Channel>,
+    results: &ResultsClient<Endpoints>,
     run: &str,
     args: &LogsArgs,
     follow: bool,

@@ -1,5 +1,6 @@
 //! What each command of the program does.
 
+mod aggregator;
 mod attach;
 mod cancel;
 pub mod check;
@@ -46,7 +47,8 @@ pub fn dispatch(cli: Cli) -> Exit {
             asynchronous(log, "info", "multibeam-coordinator", serve::coordinator(args))
         }
         Command::Aggregator(args) => {
-            asynchronous(log, "info", "multibeam-aggregator", serve::aggregator(args))
+            let filter = if args.command.is_none() { "info" } else { "error" };
+            asynchronous(log, filter, "multibeam-aggregator", aggregator::run(*args))
         }
         Command::Worker(args) => asynchronous(log, "info", "multibeam-worker", serve::worker(args)),
     }

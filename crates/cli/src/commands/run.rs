@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use multibeam_aggregator::render::RunJson;
 use multibeam_model::outcome::Verdict;
@@ -15,11 +16,18 @@ use crate::embedded::{Embedded, Start};
 use crate::exit::Exit;
 use crate::files::{self, fetch_all};
 use crate::follow::{CtrlC, Look, follow};
+use crate::kubeconfigs::{self, Written};
 use crate::load::load;
 use crate::place::{RunDirectory, Served, find};
 use crate::stored::{Stored, status_of};
 use crate::view::summary;
 use crate::{connect, preflight, rerun};
+
+/// A coordinator that takes longer to begin a run has a reason that the user wants to know.
+const SHORT_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a run that failed may take to write what it has.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Runs a run.
 pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
@@ -27,7 +35,7 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     if let Some(run) = &args.resume {
         return match &args.place.endpoint {
             Some(endpoint) => {
-                let channel = connect::channel(endpoint, &args.place.tls)?;
+                let channel = connect::endpoints(endpoint, &args.place.tls)?;
                 let mut served = Served::over(channel, run.clone());
                 submit(&mut served, Vec::new(), Some(run.clone()), args.force).await?;
                 follow_remote(served, &args.place.results, look).await
@@ -35,18 +43,20 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
             None => resume(&args, run, look).await,
         };
     }
-    let (mut spec, results) = match (&args.rerun_failed, &args.file) {
-        (Some(run), _) => (failures_of(&args, run).await?, args.place.results.clone()),
+    let (mut spec, loaded, results) = match (&args.rerun_failed, &args.file) {
+        (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results.clone()),
         (None, Some(file)) => {
             let loaded = load(file, color)?;
             let results = results_directory(&args, &loaded.results);
-            (loaded.run, results)
+            (loaded.run.clone(), Some(loaded), results)
         }
         (None, None) => unreachable!("clap asks for one of them"),
     };
+    let written = loaded.as_ref().map_or(Written::Before, |loaded| Written::In(loaded, color));
     spec.seed = args.seed.or(spec.seed);
     if let Some(endpoint) = &args.place.endpoint {
-        let channel = connect::channel(endpoint, &args.place.tls)?;
+        kubeconfigs::leave_out(&mut spec, written);
+        let channel = connect::endpoints(endpoint, &args.place.tls)?;
         let mut served = Served::over(channel, String::new());
         let json = serde_json::to_vec(&spec).map_err(|error| fail(Exit::INPUT, &error))?;
         submit(&mut served, json, None, false).await?;
@@ -57,8 +67,9 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
         return follow_remote(served, &results, look).await;
     }
     // Wrong input shows before anything is made on disk.
+    kubeconfigs::check(&spec, written)?;
     preflight::check(&mut spec).await?;
-    let directory = new_directory(&results)?;
+    let directory = new_directory(&results, &spec.name)?;
     here(Start::New(Box::new(spec)), directory, look).await
 }
 
@@ -95,9 +106,18 @@ async fn here(start: Start, directory: RunDirectory, look: Look) -> Result<(), E
     let mut embedded = Embedded::start(start, &directory).await?;
     let followed = embedded.follow(look).await;
     let served = &embedded.served;
-    let written = fetch_all(&served.results, &served.run, directory.path()).await;
+    let written = fetch_all(&served.results, &served.run, directory.path());
+    let status = match followed {
+        Ok(status) => status,
+        Err(exit) => {
+            // What there is, unless the ledger itself is what failed.
+            let _ = tokio::time::timeout(LAST_WORDS, written).await;
+            let _ = embedded.end().await;
+            return Err(exit);
+        }
+    };
+    let written = written.await;
     let ended = embedded.end().await;
-    let status = followed?;
     let summary = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     ended?;
     show_end(&status, &summary, directory.path(), look);
@@ -122,13 +142,23 @@ async fn submit(
 ) -> Result<(), Exit> {
     let request =
         SubmitRequest { spec_json: spec_json.into(), resume_run, force, run: String::new() };
-    let submitted = served.coordinator.submit(request).await;
+    let submitted = served.coordinator.submit(request);
+    tokio::pin!(submitted);
+    let submitted = match tokio::time::timeout(SHORT_WAIT, &mut submitted).await {
+        Ok(submitted) => submitted,
+        Err(_) => {
+            eprintln!(
+                "waiting for the coordinator, which may have to wait itself: a worker that it cannot reach keeps what an earlier one started until its lease is over"
+            );
+            submitted.await
+        }
+    };
     served.run = submitted.map_err(|status| fail_status(&status))?.into_inner().run;
     Ok(())
 }
 
-/// The directory of a new run bears its id.
-fn new_directory(results: &Path) -> Result<RunDirectory, Exit> {
+/// The directory of a new run bears its id; the name is for lists.
+pub(super) fn new_directory(results: &Path, name: &str) -> Result<RunDirectory, Exit> {
     let failed = |error: std::io::Error| {
         eprintln!("error: cannot make a directory in {}: {error}", results.display());
         Exit::ENVIRONMENT
@@ -136,6 +166,7 @@ fn new_directory(results: &Path) -> Result<RunDirectory, Exit> {
     let directory = RunDirectory::new(results, &multibeam_coordinator::new_run_id());
     let hidden = directory.ledger();
     fs::create_dir_all(hidden.parent().unwrap_or(results)).map_err(failed)?;
+    fs::write(directory.title(), name).map_err(failed)?;
     Ok(directory)
 }
 

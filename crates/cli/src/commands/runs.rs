@@ -15,6 +15,7 @@ use crate::args::RunsArgs;
 use crate::connect;
 use crate::exit::Exit;
 use crate::place::{RunDirectory, runs_in};
+use crate::view::clean;
 
 /// A run in the list.
 #[derive(Debug, Serialize)]
@@ -29,7 +30,7 @@ struct Row {
 pub(super) async fn run(args: RunsArgs) -> Result<(), Exit> {
     let rows = match &args.place.endpoint {
         Some(endpoint) => {
-            let channel = connect::channel(endpoint, &args.place.tls)?;
+            let channel = connect::endpoints(endpoint, &args.place.tls)?;
             let runs = CoordinatorClient::new(channel).list_runs(ListRunsRequest {}).await;
             let runs = runs.map_err(|status| fail_status(&status))?.into_inner().runs;
             runs.into_iter().map(row).collect()
@@ -70,10 +71,15 @@ async fn local(directory: &RunDirectory) -> Row {
     };
     Row {
         run: directory.name(),
-        name: summary.as_ref().map(|summary| summary.name.clone()).unwrap_or_default(),
+        name: summary.as_ref().map_or_else(|| unfinished_name(directory), |it| it.name.clone()),
         state,
         verdict: summary.and_then(|summary| summary.verdict).map(|verdict| verdict.to_string()),
     }
+}
+
+/// The name of a run that has no summary yet; empty when nobody wrote it down.
+fn unfinished_name(directory: &RunDirectory) -> String {
+    std::fs::read_to_string(directory.title()).unwrap_or_default()
 }
 
 fn print(rows: &[Row], json: bool) -> std::io::Result<()> {
@@ -88,7 +94,24 @@ fn print(rows: &[Row], json: bool) -> std::io::Result<()> {
     let width = rows.iter().map(|row| row.run.len()).max().unwrap_or_default();
     for row in rows {
         let verdict = row.verdict.as_deref().unwrap_or("-");
-        writeln!(out, "{:width$}  {:9}  {:24}  {}", row.run, row.state, verdict, row.name)?;
+        writeln!(out, "{:width$}  {:9}  {:24}  {}", row.run, row.state, verdict, clean(&row.name))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::run::new_directory;
+
+    #[tokio::test]
+    async fn a_run_without_a_summary_has_its_name() {
+        let results = tempfile::tempdir().unwrap();
+        let directory = new_directory(results.path(), "nightly / cilium").unwrap();
+        let row = local(&directory).await;
+        assert_eq!((row.name.as_str(), row.state, row.verdict), ("nightly / cilium", "left", None));
+        // Somebody else may have made it.
+        std::fs::remove_file(directory.title()).unwrap();
+        assert_eq!(local(&directory).await.name, "");
+    }
 }

@@ -1,4 +1,4 @@
-//! `multibeam coordinator`, `aggregator`, and `worker`: the services, each in a process of its own.
+//! `multibeam coordinator` and `multibeam worker`: services, each in a process of its own.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -6,71 +6,36 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use multibeam_aggregator::services::{ledger_server, results_server};
-use multibeam_aggregator::{Aggregator, Store};
 use multibeam_coordinator::{CoordinatorService, Hub, ResultsProxy};
 use multibeam_model::WorkerId;
 use multibeam_proto::MAX_MESSAGE_BYTES;
 use multibeam_proto::aggregator::v1::results_server::ResultsServer;
 use multibeam_proto::coordinator::v1::coordinator_server::CoordinatorServer;
+use multibeam_rt::admin::{Latch, Readiness};
+use multibeam_rt::drain::{Asked, Signals, drain};
+use multibeam_rt::limits;
 use multibeam_rt::tasks::TaskGroup;
-use multibeam_rt::tls::Security;
-use multibeam_rt::trace::ExtractLayer;
+use multibeam_rt::tls::{Incoming, Security};
 use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing};
 use multibeam_worker::suite::process::GuardProgram;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_stream::wrappers::TcpListenerStream;
 
 use super::fail;
-use crate::args::{AggregatorArgs, CoordinatorArgs, WorkerArgs};
+use crate::args::{CoordinatorArgs, WorkerArgs};
 use crate::embedded::{cache_directory, host_name};
 use crate::exit::Exit;
 use crate::{connect, roles};
 
-/// How long connections may take to end.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// Keeps the ledger.
-pub(super) async fn aggregator(args: AggregatorArgs) -> Result<(), Exit> {
-    let security = connect::security(&args.tls)?;
-    let (listener, address) = listen(args.listen, &security).await?;
-    let store = Store::open(&args.data).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-    let ledger = Aggregator::start(store).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-    let plaintext = matches!(security, Security::Plaintext);
-    let router = security
-        .server()
-        .map_err(|error| fail(Exit::INPUT, &error))?
-        .layer(roles::aggregator().accept_plaintext(plaintext))
-        .layer(ExtractLayer)
-        .add_service(ledger_server(ledger.clone()))
-        .add_service(results_server(ledger.clone()));
-    let tasks = TaskGroup::new();
-    let drain = tasks.spawner().drain();
-    tasks.spawner().spawn("aggregator", async move {
-        let served = router.serve_with_incoming_shutdown(listener, drain.requested()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the server has ended");
-        }
-    });
-    announce(address, args.address_file.as_deref())?;
-    tracing::info!(%address, data = %args.data.display(), "aggregator ready");
-    let stopped = tokio::select! {
-        () = asked_to_end() => Ok(()),
-        stopped = ledger.stopped() => stopped.map_err(|error| fail(Exit::ENVIRONMENT, &*error)),
-        panicked = tasks.panicked() => Err(fail(Exit::ENVIRONMENT, &panicked)),
-    };
-    let _ = tasks.shutdown(GRACE).await;
-    ledger.shutdown().await.map_err(|error| fail(Exit::ENVIRONMENT, &*error))?;
-    stopped
-}
-
 /// Serves runs.
 pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
+    let serving = Readiness::new().latch("serving");
     let security = connect::security(&args.tls)?;
-    let (listener, address) = listen(args.listen, &security).await?;
-    let aggregator = connect::channel(&args.aggregator, &args.tls)?;
+    let (mut incoming, address) = listen(args.listen, &security).await?;
+    let aggregator = connect::endpoints(&args.aggregator, &args.tls)?;
     let tasks = TaskGroup::new();
+    if let Some(credentials) = security.credentials() {
+        credentials.keep_fresh(&tasks.spawner());
+    }
     let host = host_name();
     let name = format!("{address} on {host}");
     let spawner = tasks.spawner();
@@ -82,28 +47,31 @@ pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
     let plaintext = matches!(security, Security::Plaintext);
     let router = security
         .server()
-        .map_err(|error| fail(Exit::INPUT, &error))?
+        .layer(roles::deadlines())
         .layer(roles::coordinator().accept_plaintext(plaintext))
         .add_service(service)
         .add_service(
             ResultsServer::new(ResultsProxy::new(aggregator))
                 .max_encoding_message_size(MAX_MESSAGE_BYTES),
         );
-    let drain = tasks.spawner().drain();
+    let (cutter, drain) = (incoming.cutter(), tasks.spawner().drain());
     tasks.spawner().spawn("coordinator", async move {
-        let served = router.serve_with_incoming_shutdown(listener, drain.requested()).await;
+        let _cutter = cutter;
+        let served = router.serve_with_incoming_shutdown(incoming, drain.requested()).await;
         if let Err(error) = served {
             tracing::error!(%error, "the server has ended");
         }
     });
+    // Only now: what hangs while it starts has to die of the first signal.
+    let mut signals = signals()?;
     announce(address, args.address_file.as_deref())?;
     tracing::info!(%address, "coordinator ready");
-    let ended = tokio::select! {
-        () = asked_to_end() => Ok(()),
-        panicked = tasks.panicked() => Err(fail(Exit::ENVIRONMENT, &panicked)),
+    serving.ready();
+    let cause = tokio::select! {
+        asked = signals.asked() => Ok(asked),
+        panicked = tasks.panicked() => Err(Err(fail(Exit::ENVIRONMENT, &panicked))),
     };
-    let _ = tasks.shutdown(GRACE).await;
-    ended
+    end(cause, signals, &serving, tasks).await
 }
 
 /// Makes sure that no other worker uses the directory for as long as the file is open: each would
@@ -129,14 +97,18 @@ fn own_directory(data: &Path) -> Result<File, Exit> {
 
 /// Offers suite processes. A worker that was given up comes back as a new one.
 pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
-    let coordinator = connect::channel(&args.coordinator, &args.tls)?;
-    let aggregator = connect::channel(&args.aggregator, &args.tls)?;
+    let coordinator = connect::endpoints(&args.coordinator, &args.tls)?;
+    let aggregator = connect::endpoints(&args.aggregator, &args.tls)?;
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     let host = host_name();
     let data = args.data.clone();
     let data = data.unwrap_or_else(|| format!("worker-{}", args.cluster).into());
     let _own = own_directory(&data)?;
-    let end = asked_to_end();
+    let mut signals = signals()?;
+    let end = async move {
+        let asked = signals.asked().await;
+        tracing::info!(%asked, "ending");
+    };
     tokio::pin!(end);
     for start in 1u32.. {
         let config = AgentConfig {
@@ -167,10 +139,10 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn listen(
+pub(super) async fn listen(
     address: SocketAddr,
     security: &Security,
-) -> Result<(TcpListenerStream, SocketAddr), Exit> {
+) -> Result<(Incoming, SocketAddr), Exit> {
     security.check_listen(address).map_err(|error| fail(Exit::INPUT, &error))?;
     let failed = |error: io::Error| {
         eprintln!("error: cannot listen on {address}: {error}");
@@ -178,11 +150,11 @@ async fn listen(
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    Ok((TcpListenerStream::new(listener), bound))
+    Ok((security.incoming(listener), bound))
 }
 
 /// Says where a service is to be found. Whoever waits for the file never sees half of it.
-fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), Exit> {
+pub(super) fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), Exit> {
     let Some(file) = file else { return Ok(()) };
     let unfinished = file.with_extension("part");
     let written = std::fs::write(&unfinished, format!("{address}\n"))
@@ -193,15 +165,29 @@ fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), Exit> {
     })
 }
 
-/// Ctrl-C or the polite kill.
-async fn asked_to_end() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// The signals that end a service.
+pub(super) fn signals() -> Result<Signals, Exit> {
+    Signals::new().map_err(|error| {
+        eprintln!("error: cannot wait for signals: {error}");
+        Exit::ENVIRONMENT
+    })
+}
+
+/// Ends a service that was asked to, or one that cannot go on, whose result is known already.
+pub(super) async fn end(
+    cause: Result<Asked, Result<(), Exit>>,
+    mut signals: Signals,
+    serving: &Latch,
+    tasks: TaskGroup,
+) -> Result<(), Exit> {
+    match cause {
+        Ok(asked) => {
+            let ended = drain(asked, &mut signals, serving, tasks, limits::DRAIN_GRACE).await;
+            ended.map(|_| ()).map_err(|panicked| fail(Exit::ENVIRONMENT, &panicked))
+        }
+        Err(result) => {
+            let _ = tasks.shutdown(limits::DRAIN_GRACE).await;
+            result
+        }
     }
 }

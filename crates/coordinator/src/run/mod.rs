@@ -5,6 +5,7 @@ mod perform;
 mod prepare;
 mod spans;
 mod tell;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::event::{Event, What};
-use multibeam_model::link::{CoordinatorMessage, Hello, ProcessNews};
+use multibeam_model::link::{CoordinatorMessage, ProcessNews};
 use multibeam_model::run::RunSpec;
 use multibeam_model::status::RunStatus;
 use multibeam_model::{
@@ -23,8 +24,9 @@ use multibeam_sched::{Input, Recovered, RunShape, Scheduler, TargetShape};
 use spans::Spans;
 use tokio::sync::broadcast;
 
-use crate::committer::Effect;
-use crate::hub::{Effects, Watched, event};
+use crate::committer::{Effect, Effects};
+use crate::hub::event;
+use crate::messages::Watched;
 
 /// Events that a slow watcher may be behind before it gets a new snapshot instead.
 const EVENTS: usize = 4096;
@@ -171,6 +173,13 @@ impl ActiveRun {
         self.spec.clusters.iter().map(|cluster| cluster.name.as_str())
     }
 
+    /// The names of a target's clusters.
+    pub(crate) fn served_by(&self, target: TargetId) -> Option<Vec<String>> {
+        let clusters = &self.spec.targets.get(target.0 as usize)?.clusters;
+        let name = |cluster: &u32| self.cluster_name(ClusterId(*cluster)).to_owned();
+        Some(clusters.iter().map(name).collect())
+    }
+
     /// How long its workers may be silent.
     pub(crate) fn patience(&self) -> Duration {
         self.spec.limits.patience()
@@ -188,6 +197,11 @@ impl ActiveRun {
     /// Whether the end is in the ledger and was shown.
     pub(crate) fn is_told_over(&self) -> bool {
         self.status.verdict.is_some()
+    }
+
+    /// Nothing more of it is to reach the ledger.
+    pub(crate) fn stop_committing(&self) {
+        self.effects.stop();
     }
 
     pub(crate) fn watch(&self) -> Watched {
@@ -210,56 +224,6 @@ impl ActiveRun {
         // A queued run ends without having begun.
         self.queued = false;
         self.schedule(Input::Cancel { force }, now);
-    }
-
-    pub(crate) fn worker_joined(&mut self, hello: &Hello, now: Moment) {
-        let cluster = self.cluster_named(&hello.cluster);
-        let Some(cluster) = cluster.filter(|_| !self.queued && !self.is_over()) else { return };
-        self.workers.insert(hello.worker.clone(), cluster);
-        self.show(What::WorkerJoined {
-            worker: hello.worker.0.clone(),
-            cluster,
-            slots: hello.slots,
-        });
-        let joined =
-            Input::WorkerJoined { worker: hello.worker.clone(), cluster, slots: hello.slots };
-        self.schedule(joined, now);
-        self.ask_to_prepare(&hello.worker, cluster);
-    }
-
-    pub(crate) fn worker_lost(&mut self, worker: &WorkerId, reason: &str, now: Moment) {
-        let Some(cluster) = self.workers.remove(worker) else { return };
-        let reason = reason.to_owned();
-        self.show(What::WorkerLeft { worker: worker.0.clone(), cluster, reason });
-        self.ask_another_for_catalogs(worker);
-        if self.unready.remove(worker) {
-            // What it could not see may be there for the others.
-            self.readiness(cluster, "", now);
-        }
-        self.schedule(Input::WorkerLost { worker: worker.clone() }, now);
-    }
-
-    pub(crate) fn cluster_ready(
-        &mut self,
-        worker: &WorkerId,
-        ready: bool,
-        detail: &str,
-        now: Moment,
-    ) {
-        let Some(cluster) = self.workers.get(worker).copied() else { return };
-        if ready {
-            self.unready.remove(worker);
-        } else {
-            self.unready.insert(worker.clone());
-        }
-        self.readiness(cluster, detail, now);
-    }
-
-    /// A cluster is ready when all its workers find it so: what is handed out may go to any of them.
-    fn readiness(&mut self, cluster: ClusterId, detail: &str, now: Moment) {
-        let ready = !self.unready.iter().any(|worker| self.workers.get(worker) == Some(&cluster));
-        self.show(What::ClusterReady { cluster, ready, detail: detail.to_owned() });
-        self.schedule(Input::ClusterReady { cluster, ready }, now);
     }
 
     pub(crate) fn cleaned_up(
@@ -334,8 +298,7 @@ impl ActiveRun {
 
     fn effect(&self, mut effect: Effect) {
         effect.span = Some(self.spans.run().clone());
-        // The committer ends only when this coordinator is out of office.
-        let _ = self.effects.send(effect);
+        self.effects.send(effect);
     }
 
     /// Shows an event to all watchers.

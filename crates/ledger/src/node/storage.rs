@@ -1,9 +1,9 @@
 //! The node's log as the raft crate sees it: sizes and terms in memory, the newest entries in a
 //! bounded cache, older ones from the disk.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::error::Error;
+use std::sync::OnceLock;
 
 use raft::eraftpb::{Entry, Snapshot};
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
@@ -26,7 +26,7 @@ pub(super) struct LogStore<L> {
     applied: (u64, u64),
     membership: Membership,
     /// Why the disk could not be read. The raft crate only hears that it could not.
-    failure: RefCell<Option<Box<dyn Error + Send + Sync>>>,
+    failure: OnceLock<Box<dyn Error + Send + Sync>>,
 }
 
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl<L: ReadLog> LogStore<L> {
             cache: Cache::default(),
             applied: (recovered.base.index, recovered.base.term),
             membership: recovered.base.membership.clone(),
-            failure: RefCell::default(),
+            failure: OnceLock::new(),
         }
     }
 
@@ -90,7 +90,7 @@ impl<L: ReadLog> LogStore<L> {
     }
 
     pub(super) fn take_failure(&mut self) -> Option<Box<dyn Error + Send + Sync>> {
-        self.failure.get_mut().take()
+        self.failure.take()
     }
 
     /// Entries are on the disk now.
@@ -151,7 +151,8 @@ impl<L: ReadLog> LogStore<L> {
             Ok(None) => format!("entry {index} is missing from the log").into(),
             Err(error) => error,
         };
-        self.failure.replace(Some(failure));
+        // The first one says why; it ends the node.
+        let _ = self.failure.set(failure);
         Err(raft::Error::Store(StorageError::Unavailable))
     }
 }

@@ -86,4 +86,12 @@ impl Ledger for Echo {
         self.note(&request);
         Ok(Response::new(wire::ListRunsResponse::default()))
     }
+
+    async fn attend(
+        &self,
+        request: Request<wire::AttendRequest>,
+    ) -> Result<Response<wire::AttendResponse>, Status> {
+        self.note(&request);
+        Ok(Response::new(wire::AttendResponse { newest: request.into_inner().epoch }))
+    }
 }

@@ -22,6 +22,8 @@ type Access = (String, Option<String>);
 pub(super) struct Bindings {
     by_name: BTreeMap<String, (Option<Access>, Span)>,
     by_access: BTreeMap<Access, (String, Span)>,
+    /// Where the kubeconfig of each name is written first.
+    kubeconfigs: BTreeMap<String, Span>,
 }
 
 /// The clusters of one row.
@@ -116,6 +118,11 @@ fn check_once(entry: &RawCluster, out: &mut Writer<'_, '_>) {
 // === impl Bindings ===
 
 impl Bindings {
+    /// Where the kubeconfig of each cluster is written first, by the cluster's name.
+    pub(super) fn kubeconfigs(self) -> BTreeMap<String, Span> {
+        self.kubeconfigs
+    }
+
     fn add(
         &mut self,
         name: &str,
@@ -126,6 +133,7 @@ impl Bindings {
     ) {
         if let Some(access) = &access {
             let span = entry.kubeconfig.as_ref().map_or(at.span, |t| t.span);
+            self.kubeconfigs.entry(name.to_owned()).or_insert(span);
             match self.by_access.get(access) {
                 Some((other, first)) if other != name => {
                     let message = format!(

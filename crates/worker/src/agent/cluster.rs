@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use multibeam_kubernetes::cleanup::{Entry, clean_up};
-use multibeam_kubernetes::kubeconfig::write_private;
+use multibeam_kubernetes::kubeconfig::{self, write_private};
 use multibeam_kubernetes::{
     Access, Baseline, Cluster, LockSettings, Member, Policy, Readiness, RunLock, Scope, SuiteMark,
     Timeouts,
 };
 use multibeam_model::RunId;
 use multibeam_model::link::{ClusterIdentity, PrepareError};
+use multibeam_model::run::ClusterSpec;
 
 use super::holds::Hold;
 
@@ -52,6 +53,21 @@ impl Probing {
         let default = Self::default();
         Self { spacing: spacing.map_or(default.spacing, Duration::from_millis), ..default }
     }
+}
+
+/// Whether a worker of this cluster can use its kubeconfig, as far as that shows without connecting
+/// to anything.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_kubeconfig(cluster: &ClusterSpec) -> Result<(), String> {
+    let Some(kubeconfig) = &cluster.kubeconfig else { return Ok(()) };
+    let access = Access {
+        cluster: cluster.name.clone(),
+        kubeconfig: Some(PathBuf::from(kubeconfig)),
+        context: cluster.context.clone(),
+    };
+    kubeconfig::check(&access).map_err(|error| error.to_string())
 }
 
 /// A connection to the worker's cluster.

@@ -8,9 +8,9 @@ use multibeam_model::link::{CoordinatorMessage, Hello, WorkerMessage};
 use multibeam_model::relay::{Inbox, Outbox};
 use multibeam_proto::coordinator::v1 as wire;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::endpoints::Endpoints;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
 /// Messages on their way into the stream.
@@ -36,7 +36,7 @@ pub(super) enum Received {
 /// Both ends of the stream, across reconnects.
 #[derive(Debug)]
 pub(super) struct Link {
-    client: CoordinatorClient<Channel>,
+    client: CoordinatorClient<Endpoints>,
     hello: watch::Receiver<Hello>,
     outgoing: mpsc::Receiver<WorkerMessage>,
     received: mpsc::Sender<Received>,
@@ -57,7 +57,7 @@ enum Broken {
 
 impl Link {
     pub(super) fn new(
-        client: CoordinatorClient<Channel>,
+        client: CoordinatorClient<Endpoints>,
         hello: watch::Receiver<Hello>,
         outgoing: mpsc::Receiver<WorkerMessage>,
         received: mpsc::Sender<Received>,

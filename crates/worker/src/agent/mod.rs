@@ -6,6 +6,7 @@
 
 mod cluster;
 mod executions;
+mod handover;
 mod holds;
 mod lease;
 mod link;
@@ -14,6 +15,7 @@ mod process;
 mod runs;
 mod shared;
 mod ship;
+mod start;
 mod target;
 
 use std::fs::File;
@@ -24,12 +26,12 @@ use multibeam_model::link::{CoordinatorMessage, Hello, WorkerMessage};
 use multibeam_model::{Epoch, WorkerId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::tasks::TaskGroup;
 use multibeam_rt::trace::Inject;
 use tokio::sync::{mpsc, watch};
-use tonic::transport::Channel;
 
-pub use cluster::Probing;
+pub use cluster::{Probing, check_kubeconfig};
 use link::{Link, Received};
 pub use prepare::discover_suite;
 use runs::Runs;
@@ -85,14 +87,14 @@ pub enum AgentError {
 pub struct Agent {
     config: AgentConfig,
     runs: Runs,
-    coordinator: CoordinatorClient<Channel>,
+    coordinator: CoordinatorClient<Endpoints>,
     news: mpsc::Receiver<WorkerMessage>,
 }
 
 impl Agent {
     /// A worker that will speak over these channels.
     #[must_use]
-    pub fn new(config: AgentConfig, coordinator: Channel, aggregator: Channel) -> Self {
+    pub fn new(config: AgentConfig, coordinator: Endpoints, aggregator: Endpoints) -> Self {
         let limit = multibeam_proto::MAX_MESSAGE_BYTES;
         let coordinator = CoordinatorClient::new(coordinator)
             .max_decoding_message_size(limit)

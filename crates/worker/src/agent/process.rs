@@ -7,16 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use multibeam_ginkgo::argv::Process;
-use multibeam_ginkgo::catalog::{Catalog, SerialIndex};
 use multibeam_ginkgo::protocol::{Answer, Request};
 use multibeam_kubernetes::SuiteMark;
 use multibeam_model::link::{
     ProcessNews, ProcessOrder, SessionFact, StartProcess, StopHow, WorkerMessage,
 };
 use multibeam_model::outcome::ProcessEnd;
-use multibeam_model::{GroupId, ProcessId, RunId};
-use multibeam_rt::tasks::TaskGroup;
+use multibeam_model::{ProcessId, RunId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
@@ -24,23 +21,21 @@ use tracing::Instrument as _;
 use super::cluster::ClusterLink;
 use super::executions::Executions;
 use super::ship::Shipper;
+use super::start::{Started, start};
 use super::target::Target;
 use crate::conduct::{Conductor, Input, Output, Ticket};
 use crate::guard::clock::BootMillis;
 use crate::guard::wire::{Exit, Signal};
-use crate::suite::process::{self, Control, GuardProgram, Handle, Launch};
-use crate::suite::server::{Incoming, Server};
+use crate::suite::process::{Control, GuardProgram};
+use crate::suite::server::Incoming;
 
 const SIGKILL: i32 = nix::sys::signal::Signal::SIGKILL as i32;
 
-/// Tells a suite process its target's name, unless the run file sets it.
-const TARGET_VARIABLE: &str = "MULTIBEAM_TARGET";
-
-/// Tells a suite process its cluster's name, unless the run file sets it.
-const CLUSTER_VARIABLE: &str = "MULTIBEAM_CLUSTER";
-
 /// How much of a dead process's output goes into messages.
 const TAIL: u64 = 2048;
+
+/// How long the end of a killed process waits for reports on their way to the ledger.
+const SHIPPING_AFTER_KILL: Duration = Duration::from_secs(1);
 
 /// A progress report is asked for this long before a hung spec is interrupted.
 const PROGRESS_REPORT: Duration = Duration::from_secs(2);
@@ -71,7 +66,7 @@ pub(super) struct Context {
     pub(super) cluster: Option<Arc<ClusterLink>>,
     /// The name it carries into everything it makes in the cluster.
     pub(super) mark: Option<SuiteMark>,
-    /// See [`Launch::alive`].
+    /// See [`crate::suite::process::Launch::alive`].
     pub(super) alive: Option<Arc<File>>,
     pub(super) news: mpsc::Sender<WorkerMessage>,
 }
@@ -115,79 +110,14 @@ pub(super) async fn run(context: Context, mut inbox: mpsc::Receiver<ToProcess>) 
         replies: BTreeMap::new(),
         tickets: 0,
         tasks: JoinSet::new(),
+        checks: JoinSet::new(),
+        killed: false,
         waits: JoinSet::new(),
         grace: context.target.limits.grace,
         executions: Executions::default(),
         context,
     };
     shell.live(conductor, started, &mut inbox).await;
-}
-
-struct Started {
-    handle: Handle,
-    requests: mpsc::Receiver<Incoming>,
-    /// Dropping it ends the server.
-    _server: TaskGroup,
-}
-
-/// Binds the process's server and starts the process. The error is for people.
-async fn start(context: &Context) -> Result<Started, String> {
-    let directory = &context.directory;
-    let reports = directory.join("reports");
-    std::fs::create_dir_all(&reports)
-        .map_err(|error| format!("cannot make {}: {error}", reports.display()))?;
-    let server = Server::bind().await.map_err(|error| format!("no port on loopback: {error}"))?;
-    let number = context.process.number.0;
-    let args = arguments(context, &server.urls().of(number), &reports.to_string_lossy())?;
-    let target = &context.target;
-    let lease = *context.lease.borrow();
-    let mut launch =
-        Launch::new(&target.binary, &target.directory, &directory.join("output"), lease).args(args);
-    launch.spool_limit = target.limits.spool;
-    launch.name = context.mark.as_ref().map(|mark| mark.argv0(&target.binary).into());
-    launch.alive = context.alive.clone();
-    launch = launch.env(TARGET_VARIABLE, &target.name).env(CLUSTER_VARIABLE, &context.cluster_name);
-    if let Some(cluster) = &context.cluster {
-        launch = launch.env("KUBECONFIG", cluster.kubeconfig());
-    }
-    for (name, value) in &target.suite.env {
-        launch = launch.env(name, value);
-    }
-    let handle = process::spawn(&context.guard, launch).await.map_err(|error| error.to_string())?;
-    let (requests_tx, requests) = mpsc::channel(16);
-    let tasks = TaskGroup::new();
-    let name = format!("server of {}", context.process);
-    tasks.spawner().spawn(name, server.run(requests_tx, std::future::pending()));
-    Ok(Started { handle, requests, _server: tasks })
-}
-
-fn arguments(context: &Context, host: &str, reports: &str) -> Result<Vec<String>, String> {
-    let target = &context.target;
-    let catalog = &target.catalog;
-    let first = context.process.number.is_first();
-    let not_here = if first {
-        let share = context.start.serial_share.iter();
-        let share = share.filter_map(|group| serial_index(catalog, *group)).collect();
-        catalog.skip_all_serial_but(&share).map_err(|error| error.to_string())?
-    } else {
-        Vec::new()
-    };
-    Ok(target.options.process(&Process {
-        process: context.process.number.0,
-        total: context.start.total,
-        host,
-        seed: catalog.seed,
-        randomize_all: catalog.randomize_all,
-        filters: &catalog.filters,
-        not_here: &not_here,
-        output_directory: Some(reports),
-    }))
-}
-
-/// Serial groups count on after the parallel ones.
-fn serial_index(catalog: &Catalog, group: GroupId) -> Option<SerialIndex> {
-    let parallel = u32::try_from(catalog.groups.len()).ok()?;
-    group.0.checked_sub(parallel).map(SerialIndex)
 }
 
 async fn tell(context: &Context, news: ProcessNews) {
@@ -203,6 +133,11 @@ struct Shell {
     tickets: u64,
     /// What must be done before the process's end is told.
     tasks: JoinSet<Done>,
+    /// Looks at the cluster after failed specs. They must be done as well, unless the process is
+    /// killed: then the spec that failed counts as running.
+    checks: JoinSet<Done>,
+    /// The coordinator has it killed.
+    killed: bool,
     /// What is of no use once the process is gone.
     waits: JoinSet<Done>,
     executions: Executions,
@@ -224,6 +159,10 @@ impl Shell {
                 biased;
                 Some(incoming) = started.requests.recv() => self.incoming(incoming),
                 Some(done) = self.tasks.join_next() => match self.done(done).await {
+                    Some(input) => input,
+                    None => continue,
+                },
+                Some(done) = self.checks.join_next() => match self.done(done).await {
                     Some(input) => input,
                     None => continue,
                 },
@@ -251,9 +190,7 @@ impl Shell {
                     continue;
                 }
                 exit = started.handle.wait() => {
-                    if !self.tasks.is_empty() {
-                        self.finish_shipping(&mut conductor, &mut out, inbox).await;
-                    }
+                    self.finish(&mut conductor, &mut out, inbox).await;
                     let last_output = started.handle.output_tail(TAIL);
                     conductor.handle(Input::Ended { end: end_of(exit), last_output }, &mut out);
                     self.perform(&mut out).await;
@@ -266,22 +203,40 @@ impl Shell {
     }
 
     /// A process may die right after its last report: what is on its way to the ledger arrives
-    /// before its end is told, unless the worker forgets the run.
+    /// before its end is told, unless the worker forgets the run. After a kill the wait is short.
+    async fn finish(
+        &mut self,
+        conductor: &mut Conductor,
+        out: &mut Vec<Output>,
+        inbox: &mut mpsc::Receiver<ToProcess>,
+    ) {
+        if self.killed {
+            self.checks.abort_all();
+            let rest = self.finish_shipping(conductor, out, inbox);
+            // What arrives later is of an attempt that is lost.
+            let _ = tokio::time::timeout(SHIPPING_AFTER_KILL, rest).await;
+        } else {
+            self.finish_shipping(conductor, out, inbox).await;
+        }
+    }
+
     async fn finish_shipping(
         &mut self,
         conductor: &mut Conductor,
         out: &mut Vec<Output>,
         inbox: &mut mpsc::Receiver<ToProcess>,
     ) {
-        loop {
+        while !(self.tasks.is_empty() && self.checks.is_empty()) {
             let done = tokio::select! {
                 biased;
-                done = self.tasks.join_next() => match done {
-                    Some(done) => done,
-                    None => return,
-                },
-                // Orders are of no use to a process that is gone.
+                Some(done) = self.tasks.join_next() => done,
+                Some(done) = self.checks.join_next() => done,
                 message = inbox.recv() => match message {
+                    Some(ToProcess::Order(ProcessOrder::Stop(StopHow::Kill), _)) => {
+                        self.checks.abort_all();
+                        continue;
+                    }
+                    // Other orders are of no use to a process that is gone.
                     Some(_) => continue,
                     None => return,
                 },
@@ -348,7 +303,7 @@ impl Shell {
                 }
                 Output::CheckCluster(ticket) => {
                     let cluster = self.context.cluster.clone();
-                    self.tasks.spawn(async move {
+                    self.checks.spawn(async move {
                         let unreachable = match cluster {
                             Some(cluster) => cluster.is_unreachable().await,
                             None => false,
@@ -378,7 +333,10 @@ impl Shell {
         let ProcessOrder::Stop(how) = order else { return };
         match how {
             StopHow::Interrupt => self.control.signal(Signal::Interrupt).await,
-            StopHow::Kill => self.control.kill().await,
+            StopHow::Kill => {
+                self.killed = true;
+                self.control.kill().await;
+            }
             StopHow::Hung => {
                 self.control.signal(Signal::Progress).await;
                 self.later(PROGRESS_REPORT, StopStep::Interrupt);

@@ -13,12 +13,13 @@ use multibeam_model::run::Limits;
 use multibeam_model::{Epoch, Moment, ProcessId, RunId, SessionId, TargetId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::{Inject, TARGET, child_of};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tonic::transport::Channel;
 use tracing::{Instrument as _, Span, debug_span, info_span};
 
+use super::handover::Handover;
 use super::holds::{Holds, mark_of};
 use super::prepare::Workshop;
 use super::process::{self, Context, ToProcess};
@@ -37,13 +38,14 @@ const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Runs {
     shared: Arc<Shared>,
-    epoch: Option<Epoch>,
+    epoch: watch::Sender<Option<Epoch>>,
     lease: watch::Sender<BootMillis>,
     /// When the last acknowledged heartbeat was sent.
     heard: Moment,
     /// Lease and heartbeat of each run: the shortest of all apply.
     paces: BTreeMap<RunId, Pace>,
     processes: BTreeMap<(RunId, ProcessId), mpsc::Sender<ToProcess>>,
+    handover: Handover,
     /// The processes' tasks.
     running: JoinSet<()>,
     /// Everything else.
@@ -63,8 +65,8 @@ struct Pace {
 impl Runs {
     pub(super) fn new(
         config: AgentConfig,
-        coordinator: CoordinatorClient<Channel>,
-        ledger: LedgerClient<Inject<Channel>>,
+        coordinator: CoordinatorClient<Endpoints>,
+        ledger: LedgerClient<Inject<Endpoints>>,
         news: mpsc::Sender<WorkerMessage>,
     ) -> Self {
         let heard = lease::now();
@@ -86,11 +88,12 @@ impl Runs {
         };
         Self {
             shared: Arc::new(shared),
-            epoch: None,
+            epoch: watch::Sender::new(None),
             lease: watch::Sender::new(lease),
             heard,
             paces: BTreeMap::new(),
             processes: BTreeMap::new(),
+            handover: Handover::default(),
             running: JoinSet::new(),
             tasks: JoinSet::new(),
             releases: JoinSet::new(),
@@ -99,7 +102,7 @@ impl Runs {
     }
 
     pub(super) fn epoch(&self) -> Option<Epoch> {
-        self.epoch
+        *self.epoch.borrow()
     }
 
     pub(super) fn processes(&self) -> Vec<(RunId, ProcessId)> {
@@ -111,9 +114,13 @@ impl Runs {
         let context = contexts.first().map(String::as_str);
         match message {
             CoordinatorMessage::Welcome { epoch } => {
-                if self.epoch.replace(epoch).is_some_and(|before| before != epoch) {
-                    // A coordinator that knows nothing of these processes counts them as lost.
+                if self.epoch() != Some(epoch) {
+                    self.epoch.send_replace(Some(epoch));
+                    // A coordinator that knows nothing of these processes counts them as lost, as
+                    // soon as they are gone.
                     self.processes.clear();
+                    self.handover.welcomed(epoch);
+                    self.tell_settled();
                 }
             }
             CoordinatorMessage::HeartbeatAck { sent_at } => self.renew(sent_at),
@@ -143,11 +150,23 @@ impl Runs {
         let WorkerMessage::Process { run, process, news } = news else { return };
         match news {
             ProcessNews::Ended { .. } => {
-                self.processes.remove(&(run.clone(), *process));
+                let process = (run.clone(), *process);
+                self.processes.remove(&process);
+                self.handover.ended(&process);
+                self.tell_settled();
             }
             ProcessNews::Fact(fact) => self.share(run, process.session, fact),
             _ => {}
         }
+    }
+
+    fn tell_settled(&mut self) {
+        let Some(epoch) = self.handover.settled() else { return };
+        let news = self.shared.news.clone();
+        self.tasks.spawn(async move {
+            // The worker ends when it no longer listens.
+            let _ = news.send(WorkerMessage::Settled { epoch }).await;
+        });
     }
 
     /// Ends every process and waits until all are gone.
@@ -241,7 +260,8 @@ impl Runs {
         if self.shared.config.kubeconfig.is_some() && !std::mem::replace(&mut self.monitored, true)
         {
             let shared = Arc::clone(&self.shared);
-            self.tasks.spawn(async move { shared.monitor().await });
+            let epoch = self.epoch.subscribe();
+            self.tasks.spawn(async move { shared.monitor(epoch).await });
         }
     }
 
@@ -294,6 +314,7 @@ impl Runs {
             start,
         };
         self.running.spawn(process::run(context, inbox).instrument(span));
+        self.handover.started((run.clone(), process));
         self.processes.insert((run, process), orders);
     }
 

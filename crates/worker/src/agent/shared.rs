@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use multibeam_kubernetes::Access;
 use multibeam_model::link::{Prepare, PrepareError, WorkerMessage};
-use multibeam_model::{ProcessId, RunId, TargetId};
+use multibeam_model::{Epoch, ProcessId, RunId, TargetId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::coordinator::v1::UploadCatalogRequest;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::Inject;
-use tokio::sync::mpsc;
-use tonic::transport::Channel;
+use tokio::sync::{mpsc, watch};
 
 use super::AgentConfig;
 use super::cluster::ClusterLink;
@@ -26,8 +26,8 @@ use super::target::Target;
 pub(super) struct Shared {
     pub(super) config: AgentConfig,
     pub(super) workshop: Workshop,
-    pub(super) coordinator: CoordinatorClient<Channel>,
-    pub(super) ledger: LedgerClient<Inject<Channel>>,
+    pub(super) coordinator: CoordinatorClient<Endpoints>,
+    pub(super) ledger: LedgerClient<Inject<Endpoints>>,
     pub(super) news: mpsc::Sender<WorkerMessage>,
     pub(super) targets: Mutex<BTreeMap<(RunId, TargetId), Arc<Target>>>,
     pub(super) cluster: tokio::sync::OnceCell<Option<Arc<ClusterLink>>>,
@@ -116,8 +116,9 @@ impl Shared {
         self.coordinator.clone().upload_catalog(requests).await.map(drop)
     }
 
-    /// Tells the coordinator when the cluster begins or ceases to answer, and keeps the holds.
-    pub(super) async fn monitor(&self) {
+    /// Tells the coordinator when the cluster begins or ceases to answer, and keeps the holds. A
+    /// coordinator that took office meanwhile (`epoch`) takes it to be ready until it is told.
+    pub(super) async fn monitor(&self, mut epoch: watch::Receiver<Option<Epoch>>) {
         let mut ready = true;
         let mut renewed = tokio::time::Instant::now();
         let mut held = Ok(());
@@ -134,7 +135,11 @@ impl Shared {
                 }
                 look = held.clone();
             }
-            if look.is_ok() != ready {
+            let other = epoch.has_changed().unwrap_or(false);
+            if other {
+                epoch.mark_unchanged();
+            }
+            if look.is_ok() != ready || (other && !ready) {
                 ready = look.is_ok();
                 let detail = look.err().unwrap_or_default();
                 let _ = self.news.send(WorkerMessage::ClusterReady { ready, detail }).await;

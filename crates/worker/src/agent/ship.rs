@@ -6,8 +6,8 @@ use multibeam_model::command::{Change, Command, Reply};
 use multibeam_proto::aggregator::v1::ReportRequest;
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_rt::backoff::{Backoff, random, retry};
+use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::Inject;
-use tonic::transport::Channel;
 
 use crate::conduct::Shipment;
 
@@ -17,7 +17,7 @@ const COMPRESSION: i32 = 1;
 /// Sends shipments of one run.
 #[derive(Clone, Debug)]
 pub(super) struct Shipper {
-    client: LedgerClient<Inject<Channel>>,
+    client: LedgerClient<Inject<Endpoints>>,
     run: RunId,
 }
 
@@ -36,7 +36,7 @@ pub(super) enum ShipError {
 }
 
 impl Shipper {
-    pub(super) fn new(client: LedgerClient<Inject<Channel>>, run: RunId) -> Self {
+    pub(super) fn new(client: LedgerClient<Inject<Endpoints>>, run: RunId) -> Self {
         Self { client, run }
     }
 

@@ -1,0 +1,180 @@
+//! The one thread that owns this member's node and its disk.
+
+mod intake;
+mod perform;
+mod start;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use multibeam_ledger::node::disk::NodeId;
+use multibeam_ledger::node::io::{Answer, Input, Ticket};
+use multibeam_ledger::node::members::MemberChange;
+use multibeam_model::command::Command;
+use multibeam_model::{Epoch, Moment};
+use multibeam_rt::clock::now_us;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::LedgerError;
+use crate::handle::Shared;
+use crate::peers::{PeerEvent, Peers};
+use crate::store::Disk;
+
+pub use start::{Aggregator, Membership, Setup};
+
+/// The step of the election clock ([`multibeam_ledger::node::NodeConfig`] counts in these).
+const TICK: Duration = Duration::from_millis(50);
+
+/// Events of other members taken in at once, before what follows from them is written.
+const EVENTS: usize = 1024;
+
+/// How long a member that stops waits for what it was asked, and for another one to lead.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Bounds of the queue before the owner thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Proposals that may wait; more callers wait outside.
+    pub queue: usize,
+    /// Bytes of proposals that may wait or be under way, and so what one flush can grow to.
+    pub queue_bytes: u32,
+    /// Bytes of one proposal.
+    pub proposal_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { queue: 1024, queue_bytes: 64 << 20, proposal_bytes: 48 << 20 }
+    }
+}
+
+/// What waits in the queue.
+pub(crate) enum Message {
+    /// Commands to commit.
+    Propose {
+        commands: Vec<(Command, Bytes)>,
+        answer: oneshot::Sender<Answer>,
+        /// Gives the bytes back to the queue's budget when the proposal is answered.
+        budget: OwnedSemaphorePermit,
+    },
+    /// A question that is no proposal.
+    Ask { question: Question, answer: oneshot::Sender<Answer> },
+    /// Take nothing more, finish what waits, and stop.
+    Close,
+}
+
+/// A question to the node.
+pub(crate) enum Question {
+    Read,
+    Attend(Epoch),
+    Members { change: MemberChange, force: bool },
+}
+
+/// Somebody who waits for an answer.
+struct Waiting {
+    answer: oneshot::Sender<Answer>,
+    _budget: Option<OwnedSemaphorePermit>,
+}
+
+struct Owner<D> {
+    disk: D,
+    shared: Arc<Shared>,
+    peers: Option<Peers>,
+    /// The other members that `peers` knows.
+    known: Vec<(NodeId, String)>,
+    waiting: HashMap<Ticket, Waiting>,
+    tickets: u64,
+    applied: watch::Sender<u64>,
+    /// What compaction left on the disk is being removed.
+    tidying: bool,
+}
+
+impl<D: Disk> Owner<D> {
+    async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Message>,
+        mut events: mpsc::Receiver<PeerEvent>,
+    ) -> Result<(), LedgerError> {
+        let mut ticks = interval(TICK);
+        // A thread that was held up must not take the time for the others' silence.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let (mut messages, mut news) = (Vec::new(), Vec::new());
+        let mut closing = None;
+        // What waits is bounded by the queue, so one batch takes all of it: callers that came
+        // while the last flush ran share the next one.
+        let most = self.shared.limits.queue;
+        loop {
+            tokio::select! {
+                biased;
+                _ = ticks.tick() => self.handle(Input::Tick)?,
+                count = events.recv_many(&mut news, EVENTS), if self.peers.is_some() => {
+                    // The transport ends when its service does: nobody is reached any more.
+                    if count == 0 && closing.is_none() {
+                        return Err(LedgerError::Stopped);
+                    }
+                    for event in news.drain(..) {
+                        self.event(event)?;
+                    }
+                }
+                count = queue.recv_many(&mut messages, most), if closing.is_none() => {
+                    for message in messages.drain(..) {
+                        if matches!(message, Message::Close) {
+                            closing = Some(tokio::time::Instant::now() + FAREWELL);
+                        }
+                        self.message(message)?;
+                    }
+                    if count == 0 {
+                        closing = Some(tokio::time::Instant::now() + FAREWELL);
+                    }
+                    if closing.is_some() {
+                        // Senders that are too late learn so at once.
+                        queue.close();
+                        self.handle(Input::Abdicate)?;
+                    }
+                }
+                () = std::future::ready(()), if self.tidying => self.tidying = self.disk.tidy()?,
+            }
+            self.perform()?;
+            if let Some(latest) = closing
+                && (self.has_finished() || tokio::time::Instant::now() > latest)
+            {
+                while let Ok(message) = queue.try_recv() {
+                    drop(message);
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether nobody waits for this node any more, the other members included.
+    fn has_finished(&self) -> bool {
+        let alone = self.known.is_empty();
+        self.waiting.is_empty() && (alone || !self.shared.read_node().leads())
+    }
+
+    fn handle(&mut self, input: Input) -> Result<(), LedgerError> {
+        let now = Moment(now_us());
+        Ok(self.shared.write_node().handle(now, input)?)
+    }
+
+    fn ticket(
+        &mut self,
+        answer: oneshot::Sender<Answer>,
+        budget: Option<OwnedSemaphorePermit>,
+    ) -> Ticket {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.waiting.insert(ticket, Waiting { answer, _budget: budget });
+        ticket
+    }
+}
+
+impl<D> Drop for Owner<D> {
+    /// Lets go of the storage, so that another process can open it.
+    fn drop(&mut self) {
+        self.shared.close_reader();
+    }
+}

@@ -1,0 +1,113 @@
+//! The way from a member that does not lead to the one that does.
+//!
+//! A client may call any member. One that does not lead passes the call on, once, and says with
+//! its answer where the leader is, so that the client can go there next time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use multibeam_proto::aggregator::v1::group_client::GroupClient;
+use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+
+use super::ledger_status;
+use crate::{Leader, LedgerError};
+
+/// Set by a member on a call that it passes on: it is not passed on again.
+const FORWARDED: &str = "multibeam-forwarded";
+
+/// In answers: the address of the member that leads.
+pub const LEADER: &str = "multibeam-leader";
+
+/// Opens the way to a member by its address. It need not be connected yet.
+pub type Connect = Arc<dyn Fn(&str) -> Result<Channel, Status> + Send + Sync>;
+
+/// Passes calls on.
+#[derive(Clone)]
+pub struct Forward {
+    connect: Connect,
+    channels: Arc<Mutex<BTreeMap<String, Channel>>>,
+}
+
+// === impl Forward ===
+
+impl Forward {
+    /// Passes calls on over these ways.
+    #[must_use]
+    pub fn new(connect: Connect) -> Self {
+        Self { connect, channels: Arc::default() }
+    }
+
+    fn channel(&self, address: &str) -> Result<Channel, Status> {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(channel) = channels.get(address) {
+            return Ok(channel.clone());
+        }
+        let channel = (self.connect)(address)?;
+        channels.insert(address.to_owned(), channel.clone());
+        Ok(channel)
+    }
+
+    pub(super) fn ledger(&self, leader: &Leader) -> Result<LedgerClient<Channel>, Status> {
+        Ok(LedgerClient::new(self.channel(&leader.address)?)
+            .max_decoding_message_size(multibeam_proto::MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(multibeam_proto::MAX_MESSAGE_BYTES))
+    }
+
+    pub(super) fn group(&self, leader: &Leader) -> Result<GroupClient<Channel>, Status> {
+        Ok(GroupClient::new(self.channel(&leader.address)?))
+    }
+}
+
+impl fmt::Debug for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forward").finish_non_exhaustive()
+    }
+}
+
+/// Answers a call here if this member leads, else has the leader answer it. A call that came from
+/// another member goes no further: two that take each other for the leader would play ball.
+pub(super) async fn at_the_leader<T: Clone, R>(
+    forward: Option<&Forward>,
+    request: Request<T>,
+    here: impl AsyncFnOnce(T) -> Result<R, LedgerError>,
+    there: impl AsyncFnOnce(&Forward, &Leader, Request<T>) -> Result<Response<R>, Status>,
+) -> Result<Response<R>, Status> {
+    let (metadata, _, message) = request.into_parts();
+    let error = match here(message.clone()).await {
+        Ok(answer) => return Ok(Response::new(answer)),
+        Err(error) => error,
+    };
+    match (&error, forward) {
+        (LedgerError::NotLeader { leader: Some(leader) }, Some(forward))
+            if !metadata.contains_key(FORWARDED) =>
+        {
+            let mut answer = there(forward, leader, onward(&metadata, message)).await?;
+            hint(answer.metadata_mut(), leader);
+            Ok(answer)
+        }
+        _ => Err(ledger_status(&error)),
+    }
+}
+
+/// The call as it goes on: with the marks that came with it, and one more.
+fn onward<T>(metadata: &MetadataMap, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    for key in ["traceparent", "tracestate"] {
+        if let Some(value) = metadata.get(key) {
+            request.metadata_mut().insert(key, value.clone());
+        }
+    }
+    request.metadata_mut().insert(FORWARDED, MetadataValue::from_static("1"));
+    request
+}
+
+/// Says in an answer where the leader is.
+pub(super) fn hint(metadata: &mut MetadataMap, leader: &Leader) {
+    if let Ok(address) = leader.address.parse::<MetadataValue<Ascii>>() {
+        metadata.insert(LEADER, address);
+    }
+}

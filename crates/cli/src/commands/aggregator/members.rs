@@ -1,0 +1,141 @@
+//! `multibeam aggregator list`, `add`, and `remove`.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use multibeam_proto::aggregator::v1 as wire;
+use multibeam_proto::aggregator::v1::group_client::GroupClient;
+use multibeam_rt::backoff::{Backoff, random, retry};
+use multibeam_rt::endpoints::Endpoints;
+use serde_json::json;
+use tonic::Status;
+
+use crate::args::MembersPlace;
+use crate::commands::fail_status;
+use crate::connect;
+use crate::exit::Exit;
+
+/// How long a group may be without a leader before the user learns so.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a new member is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+type Client = GroupClient<Endpoints>;
+
+pub(super) async fn list(place: &MembersPlace, as_json: bool) -> Result<(), Exit> {
+    let client = client(place)?;
+    let list = members(&client).await?;
+    let text = if as_json { to_json(&list) } else { table(&list) };
+    // Nobody may read any more (`| head`).
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}
+
+pub(super) async fn add(
+    place: &MembersPlace,
+    node: u64,
+    address: String,
+    no_wait: bool,
+) -> Result<(), Exit> {
+    let client = client(place)?;
+    patiently(|| {
+        let (mut client, address) = (client.clone(), address.clone());
+        async move { client.add_member(wire::AddMemberRequest { node, address }).await }
+    })
+    .await?;
+    println!("member {node} follows");
+    if no_wait {
+        return Ok(());
+    }
+    loop {
+        let list = members(&client).await?;
+        match list.members.iter().find(|member| member.node == node) {
+            Some(member) if member.votes => break,
+            Some(member) => {
+                eprintln!("member {node} has {} of {} entries", member.matched, list.commit);
+            }
+            None => {}
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    println!("member {node} votes");
+    Ok(())
+}
+
+pub(super) async fn remove(place: &MembersPlace, node: u64, force: bool) -> Result<(), Exit> {
+    let client = client(place)?;
+    patiently(|| {
+        let mut client = client.clone();
+        async move { client.remove_member(wire::RemoveMemberRequest { node, force }).await }
+    })
+    .await?;
+    println!("member {node} is removed");
+    Ok(())
+}
+
+fn client(place: &MembersPlace) -> Result<Client, Exit> {
+    Ok(GroupClient::new(connect::endpoints(&place.aggregator, &place.tls)?))
+}
+
+async fn members(client: &Client) -> Result<wire::ListMembersResponse, Exit> {
+    patiently(|| {
+        let mut client = client.clone();
+        async move { client.list_members(wire::ListMembersRequest {}).await }
+    })
+    .await
+}
+
+/// Calls until there is an answer: an election takes a second or two.
+async fn patiently<T, F>(call: impl FnMut() -> F) -> Result<T, Exit>
+where
+    F: Future<Output = Result<tonic::Response<T>, Status>>,
+{
+    match tokio::time::timeout(PATIENCE, retry(Backoff::SERVICE, random, call)).await {
+        Ok(Ok(answer)) => Ok(answer.into_inner()),
+        Ok(Err(status)) => Err(fail_status(&status)),
+        Err(_) => {
+            eprintln!("error: no leader answered in {} s", PATIENCE.as_secs());
+            eprintln!("  (hint: a majority of the aggregators has to run and reach each other)");
+            Err(Exit::ENVIRONMENT)
+        }
+    }
+}
+
+fn table(list: &wire::ListMembersResponse) -> String {
+    let width = list.members.iter().map(|member| member.address.len()).max().unwrap_or(0).max(7);
+    let mut text =
+        format!("{:>4}  {:width$}  {:8}  {:5}  BEHIND\n", "NODE", "ADDRESS", "ROLE", "ALIVE");
+    for member in &list.members {
+        let role = match (member.leads, member.votes) {
+            (true, _) => "leader",
+            (false, true) => "voter",
+            (false, false) => "learner",
+        };
+        let alive = if member.alive { "yes" } else { "no" };
+        let behind = list.commit.saturating_sub(member.matched);
+        text += &format!(
+            "{:>4}  {:width$}  {role:8}  {alive:5}  {behind}\n",
+            member.node, member.address
+        );
+    }
+    text
+}
+
+fn to_json(list: &wire::ListMembersResponse) -> String {
+    let members: Vec<_> = list
+        .members
+        .iter()
+        .map(|member| {
+            json!({
+                "node": member.node,
+                "address": member.address,
+                "leads": member.leads,
+                "votes": member.votes,
+                "alive": member.alive,
+                "matched": member.matched,
+            })
+        })
+        .collect();
+    format!("{:#}\n", json!({ "term": list.term, "commit": list.commit, "members": members }))
+}

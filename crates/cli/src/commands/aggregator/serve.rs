@@ -1,0 +1,145 @@
+//! An aggregator that serves.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use multibeam_aggregator::peers::{PeerConfig, Peers};
+use multibeam_aggregator::services::{Forward, group_server, ledger_server, results_server};
+use multibeam_aggregator::store::Identity;
+use multibeam_aggregator::{Aggregator, Limits, Member, Membership, NodeId, Setup, Store};
+use multibeam_rt::admin::Readiness;
+use multibeam_rt::tasks::TaskGroup;
+use multibeam_rt::tls::Security;
+use multibeam_rt::trace::ExtractLayer;
+use tokio::sync::mpsc;
+
+use crate::args::AggregatorServeArgs;
+use crate::commands::fail;
+use crate::commands::serve::{announce, end, listen, signals};
+use crate::embedded::host_name;
+use crate::exit::Exit;
+use crate::{connect, roles};
+
+/// Events of other members that may wait for the thread that owns the ledger.
+const EVENTS: usize = 1024;
+
+pub(super) async fn run(args: AggregatorServeArgs) -> Result<(), Exit> {
+    let serving = Readiness::new().latch("serving");
+    let security = connect::security(&args.tls)?;
+    let (mut incoming, bound) = listen(args.listen, &security).await?;
+    let node = node(&args)?;
+    let (membership, address) = membership(&args, node, bound, &security)?;
+    let disk = Store::open(&args.data).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let tasks = TaskGroup::new();
+    let spawner = tasks.spawner();
+    let (events_tx, events) = mpsc::channel(EVENTS);
+    let config = PeerConfig::new(node, args.group.clone(), address);
+    let peers = Peers::new(config, Arc::new(security.clone()), events_tx, spawner.clone());
+    let setup = Setup {
+        disk,
+        identity: Identity { node, group: args.group },
+        membership,
+        peers: Some((peers.clone(), events)),
+        config: Aggregator::config(node),
+        limits: Limits::default(),
+    };
+    let ledger = Aggregator::start(setup).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let dial = security.clone();
+    let forward = Forward::new(Arc::new(move |address: &str| {
+        dial.channel(address).map_err(|error| tonic::Status::internal(error.to_string()))
+    }));
+    let plaintext = matches!(security, Security::Plaintext);
+    let router = security
+        .server()
+        .layer(roles::deadlines())
+        .layer(roles::aggregator().accept_plaintext(plaintext))
+        .layer(ExtractLayer)
+        .add_service(ledger_server(ledger.clone(), Some(forward.clone())))
+        .add_service(group_server(ledger.clone(), Some(forward)))
+        .add_service(results_server(ledger.clone()))
+        .add_service(peers.server());
+    if let Some(credentials) = security.credentials() {
+        credentials.keep_fresh(&spawner);
+    }
+    let (cutter, drain) = (incoming.cutter(), spawner.drain());
+    spawner.spawn("aggregator", async move {
+        let _cutter = cutter;
+        let served = router.serve_with_incoming_shutdown(incoming, drain.requested()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the server has ended");
+        }
+    });
+    // Only now: what hangs while it starts has to die of the first signal.
+    let mut signals = signals()?;
+    announce(bound, args.address_file.as_deref())?;
+    tracing::info!(address = %bound, %node, data = %args.data.display(), "aggregator ready");
+    serving.ready();
+    let cause = tokio::select! {
+        asked = signals.asked() => Ok(asked),
+        stopped = ledger.stopped() => {
+            Err(stopped.map_err(|error| fail(Exit::ENVIRONMENT, &*error)))
+        }
+        panicked = tasks.panicked() => Err(Err(fail(Exit::ENVIRONMENT, &panicked))),
+    };
+    // The ledger first: what waits is answered, and another member leads before this one is gone.
+    let finished = match &cause {
+        Ok(_) => ledger.shutdown().await.map_err(|error| fail(Exit::ENVIRONMENT, &*error)),
+        Err(_) => Ok(()),
+    };
+    end(cause, signals, &serving, tasks).await.and(finished)
+}
+
+/// Which member this is.
+fn node(args: &AggregatorServeArgs) -> Result<NodeId, Exit> {
+    if !args.node_from_hostname {
+        return Ok(NodeId(args.node));
+    }
+    let host = host_name();
+    let digits = host.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    match host[digits..].parse::<u64>() {
+        Ok(ordinal) if digits > 0 => Ok(NodeId(ordinal + 1)),
+        _ => {
+            eprintln!("error: expected a host name that ends with a number, got {host:?}");
+            eprintln!("  (hint: --node says which member this is)");
+            Err(Exit::INPUT)
+        }
+    }
+}
+
+/// What this member is on a fresh directory, and where the others reach it.
+fn membership(
+    args: &AggregatorServeArgs,
+    node: NodeId,
+    bound: SocketAddr,
+    security: &Security,
+) -> Result<(Membership, String), Exit> {
+    if args.join {
+        return Ok((Membership::Joining, args.address.clone().unwrap_or_default()));
+    }
+    let mut members = BTreeMap::new();
+    for member in &args.members {
+        let address = member.address.clone();
+        if members.insert(NodeId(member.node), Member { address }).is_some() {
+            eprintln!("error: two founding members have the number {}", member.node);
+            return Err(Exit::INPUT);
+        }
+    }
+    if members.is_empty() {
+        let scheme = if matches!(security, Security::Plaintext) { "http" } else { "https" };
+        let address = args.address.clone().unwrap_or_else(|| format!("{scheme}://{bound}"));
+        members.insert(node, Member { address });
+    }
+    match members.get(&node) {
+        Some(own) => {
+            let address = own.address.clone();
+            Ok((Membership::Founding(members), address))
+        }
+        None => {
+            let known: Vec<String> = members.keys().map(ToString::to_string).collect();
+            eprintln!("error: member {node} is none of the founding ones ({})", known.join(", "));
+            eprintln!("  (hint: a member that comes later is started with --join)");
+            Err(Exit::INPUT)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Taking up a run that an earlier coordinator has left.
+
+use std::collections::BTreeMap;
+
+use multibeam_model::command::{Change, Command, Decision};
+use multibeam_model::record::{RunRecord, TargetRecord};
+use multibeam_model::{LossCause, RunId, TargetId};
+use multibeam_sched::Recovered;
+use tonic::Status;
+
+use super::{CoordinatorService, expect};
+use crate::clock::wall;
+use crate::doubt::Doubt;
+use crate::hub::read_spec;
+use crate::messages::ToHub;
+use crate::run::Begin;
+
+impl CoordinatorService {
+    /// Takes a run up that an earlier coordinator has left.
+    pub(super) async fn resume(&self, run: RunId, force: bool) -> Result<RunId, Status> {
+        self.not_under_way(&run).await?;
+        let mut record = self.hub.record(&run).await?;
+        resumable(&record, force)?;
+        if self.heir {
+            let patience = read_spec(&record.spec)?.limits.patience();
+            let doubt = Doubt::of(&record, patience);
+            self.hub.ask(|reply| ToHub::Settle { doubt, reply }).await?;
+            // Meanwhile much may have happened.
+            self.not_under_way(&run).await?;
+            record = self.hub.record(&run).await?;
+            resumable(&record, force)?;
+        }
+        let decide = |decision| Command::Run {
+            run: run.clone(),
+            change: Change::Decide { epoch: self.hub.epoch, decision },
+        };
+        let lost = record.live().map(|(attempt, live)| {
+            let worker = live.worker.0.clone();
+            decide(Decision::Lose { attempt, cause: LossCause::WorkerLost { worker } })
+        });
+        let open = record.sessions.iter().filter(|(_, session)| session.closed.is_none());
+        let closed = open
+            .map(|(session, _)| decide(Decision::CloseSession { session: *session, lost: true }));
+        let again = decide(Decision::Resume { at: wall() });
+        let commands: Vec<Command> = lost.chain(closed).chain([again]).collect();
+        expect(self.hub.ledger.propose(&commands).await?)?;
+        let record = self.hub.record(&run).await?;
+        let spec = read_spec(&record.spec)?;
+        self.begin(Begin {
+            run: run.clone(),
+            spec,
+            seed: record.seed,
+            recovered: Some(Recovered::from_record(&record)),
+            catalogs: catalogs_of(&record),
+            holder: self.host.clone(),
+        })
+        .await?;
+        Ok(run)
+    }
+
+    async fn not_under_way(&self, run: &RunId) -> Result<(), Status> {
+        let here = self.hub.ask(|reply| ToHub::Watch { run: run.clone(), reply }).await?;
+        match here.is_some_and(|watched| watched.status.verdict.is_none()) {
+            true => Err(Status::already_exists(format!(
+                "run {run} is under way (hint: `multibeam attach {run}` follows it)"
+            ))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The digests of the catalogs that the ledger has.
+fn catalogs_of(record: &RunRecord) -> BTreeMap<TargetId, String> {
+    let admitted = record.targets.iter();
+    let digest = |target: &TargetRecord| Some(target.catalog.as_ref()?.digest.clone());
+    admitted.filter_map(|(id, target)| Some((*id, digest(target)?))).collect()
+}
+
+fn resumable(record: &RunRecord, force: bool) -> Result<(), Status> {
+    let refuse = |text: String| Err(Status::failed_precondition(text));
+    if record.cancelled.is_some() && !force {
+        return refuse(format!(
+            "run {} was cancelled (hint: --force takes it up all the same)",
+            record.run
+        ));
+    }
+    let spec = read_spec(&record.spec)?;
+    let complete = |end: &multibeam_model::record::TargetEnd| {
+        end.verdict <= multibeam_model::outcome::Verdict::Failed
+    };
+    let ended = record.targets.values().filter_map(|target| target.end.as_ref());
+    if record.ended.is_some() && ended.filter(|end| complete(end)).count() == spec.targets.len() {
+        return refuse(format!("run {} is complete; there is nothing to take up", record.run));
+    }
+    Ok(())
+}
