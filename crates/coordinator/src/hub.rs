@@ -147,8 +147,8 @@ impl Task {
                 }
             }
             ToHub::Disconnected { worker, stream } => self.workers.disconnect(&worker, stream),
-            ToHub::Catalog { run, target, digest, bytes } => {
-                self.with_run(&run, |run| run.catalog(target, &digest, bytes, now));
+            ToHub::Catalog { run, target, sent } => {
+                self.with_run(&run, |run| run.catalog(target, *sent, now));
             }
             ToHub::ServedBy { run, target, reply } => {
                 let _ = reply.send(self.runs.get(&run).and_then(|run| run.served_by(target)));

@@ -1,5 +1,8 @@
 //! What the hub is told, and what it answers.
 
+use bytes::Bytes;
+use multibeam_ginkgo::admission::Admission;
+use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::event::Event;
 use multibeam_model::link::{Hello, WorkerMessage};
 use multibeam_model::status::RunStatus;
@@ -12,6 +15,9 @@ use crate::doubt::Doubt;
 use crate::run::Begin;
 use crate::workers::ToStream;
 
+/// The largest catalog taken, in bytes before compression: about 500,000 specs.
+const LARGEST_CATALOG: usize = 1 << 30;
+
 /// What the hub is told.
 #[derive(Debug)]
 pub(crate) enum ToHub {
@@ -22,7 +28,7 @@ pub(crate) enum ToHub {
     /// A stream ended.
     Disconnected { worker: WorkerId, stream: u64 },
     /// A worker sent a target's catalog.
-    Catalog { run: RunId, target: TargetId, digest: String, bytes: Vec<u8> },
+    Catalog { run: RunId, target: TargetId, sent: Box<SentCatalog> },
     /// Somebody wants to know which clusters serve a target, by name; `None` when the run is not
     /// under way or has no such target.
     ServedBy { run: RunId, target: TargetId, reply: oneshot::Sender<Option<Vec<String>>> },
@@ -40,9 +46,47 @@ pub(crate) enum ToHub {
     Watch { run: RunId, reply: oneshot::Sender<Option<Watched>> },
 }
 
+/// A catalog, compressed as it goes to the ledger and decoded: reading it takes too long for the hub,
+/// which the heartbeats of all workers wait for.
+#[derive(Debug)]
+pub(crate) struct SentCatalog {
+    /// What the worker says is the digest.
+    pub(crate) digest: String,
+    pub(crate) bytes: Vec<u8>,
+    /// What is in it, or why it cannot be read.
+    pub(crate) catalog: Result<Catalog, String>,
+}
+
+impl SentCatalog {
+    /// Reads a catalog, which takes a while.
+    pub(crate) fn read(digest: String, bytes: Vec<u8>) -> Self {
+        let catalog = zstd::bulk::decompress(&bytes, LARGEST_CATALOG)
+            .map_err(|error| error.to_string())
+            .and_then(|plain| {
+                Admission::decode(&Bytes::from(plain)).map_err(|error| error.to_string())
+            });
+        Self { digest, bytes, catalog: catalog.map(|admission| admission.catalog) }
+    }
+}
+
 /// A run's state and what happens from there on.
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) status: RunStatus,
     pub(crate) events: broadcast::Receiver<Event>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_catalog_that_cannot_be_read_says_why_and_keeps_its_bytes() {
+        let plain = zstd::bulk::compress(b"no catalog", 1).unwrap();
+        for bytes in [b"no zstd".to_vec(), plain] {
+            let sent = SentCatalog::read("digest".into(), bytes.clone());
+            assert!(!sent.catalog.unwrap_err().is_empty());
+            assert_eq!((sent.digest.as_str(), sent.bytes), ("digest", bytes));
+        }
+    }
 }

@@ -22,7 +22,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::wall;
 use crate::hub::{Hub, read_spec};
-use crate::messages::{ToHub, Watched};
+use crate::messages::{SentCatalog, ToHub, Watched};
 use crate::run::Begin;
 use crate::workers::STREAM_QUEUE;
 
@@ -165,11 +165,13 @@ impl Coordinator for CoordinatorService {
         let mut bytes = first.data.to_vec();
         while let Some(chunk) = chunks.message().await? {
             if bytes.len() + chunk.data.len() > LARGEST {
-                return Err(Status::resource_exhausted("the catalog is too large"));
+                return Err(Status::invalid_argument("it is too large"));
             }
             bytes.extend_from_slice(&chunk.data);
         }
-        let catalog = ToHub::Catalog { run, target, digest, bytes };
+        let sent = tokio::task::spawn_blocking(move || SentCatalog::read(digest, bytes)).await;
+        let sent = sent.map_err(|error| Status::internal(error.to_string()))?;
+        let catalog = ToHub::Catalog { run, target, sent: Box::new(sent) };
         let sent = self.hub.inbox.send(catalog).await;
         sent.map_err(|_| Status::unavailable("shutting down"))?;
         Ok(Response::new(wire::UploadCatalogResponse {}))

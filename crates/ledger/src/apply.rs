@@ -134,7 +134,7 @@ fn decide(run: &mut RunRecord, epoch: Epoch, here: PayloadRef, decision: &Decisi
             Some(session) => set_once(&mut session.closed, *lost),
         },
         Decision::HandOut { attempt, process, worker, reports } => {
-            attempt::hand_out(run, epoch, *attempt, *process, worker, *reports)
+            attempt::hand_out(run, epoch, here, *attempt, *process, worker, *reports)
         }
         Decision::Lose { attempt, cause } => attempt::lose(run, *attempt, cause),
         Decision::Return { attempt } => attempt::give_back(run, *attempt),

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::Ledger;
 
 /// The format of the snapshots this build writes.
-pub const SNAPSHOT_FORMAT: u8 = 1;
+pub const SNAPSHOT_FORMAT: u8 = 2;
 
 const HASH_LEN: usize = 32;
 

@@ -74,6 +74,9 @@ pub enum What {
         done: u32,
         /// How long the target should take from here.
         expected: Duration,
+        /// How long those of its specs without a result should run, one after the other.
+        #[serde(default)]
+        work: Work,
     },
     /// A session began.
     SessionOpened {
@@ -92,6 +95,13 @@ pub enum What {
         session: SessionId,
         /// The phase.
         phase: Phase,
+    },
+    /// Process 1 of a session began its serial share, alone on its cluster.
+    SerialShare {
+        /// The session.
+        session: SessionId,
+        /// How long the share should take.
+        expected: Duration,
     },
     /// A session is over.
     SessionClosed {
@@ -232,4 +242,20 @@ pub enum Phase {
     Serial,
     /// All is over.
     Done,
+}
+
+/// Work ahead, as the expected run times of its specs, one after the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// Specs that several processes may share.
+    pub parallel: Duration,
+    /// Specs that run alone on their cluster.
+    pub serial: Duration,
+}
+
+impl Work {
+    /// The part that runs this way.
+    pub fn part_mut(&mut self, serial: bool) -> &mut Duration {
+        if serial { &mut self.serial } else { &mut self.parallel }
+    }
 }

@@ -1,7 +1,7 @@
 //! A run as the ledger has it: what a new coordinator takes over from, and what reports are made
 //! of. The ledger's state machine keeps these very values, so reading a run is a copy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,8 @@ pub struct AttemptRecord {
     pub worker: WorkerId,
     /// The epoch of the coordinator that handed it out.
     pub epoch: Epoch,
+    /// The place of its hand-out in the log: a process runs what it has in this order.
+    pub handed_out: u64,
     /// How many reports seal it.
     pub reports: u32,
     /// Where it stands.
@@ -249,6 +251,27 @@ impl RunRecord {
         self.attempts().filter(|(_, attempt)| attempt.state == AttemptState::Live)
     }
 
+    /// The live attempts that cannot have begun: without any report, and behind another one of their
+    /// process that is not done. A process runs one group at a time, in the order of the hand-outs,
+    /// and goes on only when the report of a group's last spec is here, or when its cluster was lost.
+    #[must_use]
+    pub fn queued(&self) -> BTreeSet<AttemptId> {
+        let mut first: BTreeMap<ProcessId, u64> = BTreeMap::new();
+        let holds = |attempt: &AttemptRecord| {
+            let lost = attempt.received.values().any(|report| report.cluster_lost);
+            attempt.received.len() as u64 != u64::from(attempt.reports) && !lost
+        };
+        for (_, attempt) in self.live().filter(|(_, attempt)| holds(attempt)) {
+            let first = first.entry(attempt.process).or_insert(attempt.handed_out);
+            *first = attempt.handed_out.min(*first);
+        }
+        let behind = |attempt: &AttemptRecord| {
+            let first = first.get(&attempt.process);
+            attempt.received.is_empty() && first.is_some_and(|first| *first < attempt.handed_out)
+        };
+        self.live().filter(|(_, attempt)| behind(attempt)).map(|(id, _)| id).collect()
+    }
+
     /// All attempts, by target, group, and number.
     pub fn attempts(&self) -> impl Iterator<Item = (AttemptId, &AttemptRecord)> {
         self.targets.iter().flat_map(|(&target, record)| {
@@ -308,7 +331,7 @@ impl GroupRecord {
 // === encoding ===
 
 /// The format of the records this build writes.
-pub const RECORD_FORMAT: u8 = 1;
+pub const RECORD_FORMAT: u8 = 2;
 
 /// A record cannot be read.
 #[derive(Debug, thiserror::Error)]

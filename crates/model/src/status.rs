@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, Phase, What};
+use crate::event::{Event, Phase, What, Work};
 use crate::ids::{AttemptId, ClusterId, ProcessId, SessionId, TargetId};
 use crate::outcome::{Cause, SpecState, Verdict};
 use crate::time::Timestamp;
@@ -60,6 +60,9 @@ pub struct TargetStatus {
     pub lost_attempts: u32,
     /// How long it was expected to take when it was prepared.
     pub expected: Duration,
+    /// What is still to be run, running specs included.
+    #[serde(default)]
+    pub left: Work,
     /// When it was prepared.
     pub prepared_at: Timestamp,
     /// How long the specs done so far have run, one after the other.
@@ -86,6 +89,9 @@ pub struct Unsealed {
     pub attempt: AttemptId,
     /// The states of its selected specs so far.
     pub states: Vec<SpecState>,
+    /// How much of [`TargetStatus::left`] they were.
+    #[serde(default)]
+    pub work: Work,
 }
 
 /// One failure.
@@ -131,6 +137,9 @@ pub struct SessionStatus {
     pub phase: Phase,
     /// How many processes it started with.
     pub processes: u32,
+    /// What is left of its serial share; `None` before that has begun.
+    #[serde(default)]
+    pub serial_left: Option<Duration>,
     /// What runs in it now.
     pub running: Vec<RunningSpec>,
 }
@@ -151,11 +160,19 @@ pub struct RunningSpec {
 
 impl TargetStatus {
     /// Keeps what an attempt has reported until it is sealed or lost.
-    fn note(&mut self, attempt: AttemptId, state: SpecState) {
-        match self.unsealed.iter_mut().find(|unsealed| unsealed.attempt == attempt) {
-            Some(unsealed) => unsealed.states.push(state),
-            None => self.unsealed.push(Unsealed { attempt, states: vec![state] }),
-        }
+    fn note(&mut self, attempt: AttemptId, state: SpecState, expected: Duration, serial: bool) {
+        let left = self.left.part_mut(serial);
+        let done = expected.min(*left);
+        *left -= done;
+        let known = self.unsealed.iter().position(|unsealed| unsealed.attempt == attempt);
+        let place = known.unwrap_or_else(|| {
+            let work = Work::default();
+            self.unsealed.push(Unsealed { attempt, states: Vec::new(), work });
+            self.unsealed.len() - 1
+        });
+        let unsealed = &mut self.unsealed[place];
+        unsealed.states.push(state);
+        *unsealed.work.part_mut(serial) += done;
     }
 
     /// Takes the reports of a lost attempt back; those of one given up count.
@@ -168,6 +185,8 @@ impl TargetStatus {
             return;
         }
         self.failures.retain(|failure| failure.attempt != Some(attempt));
+        self.left.parallel += unsealed.work.parallel;
+        self.left.serial += unsealed.work.serial;
         for state in unsealed.states {
             self.done = self.done.saturating_sub(1);
             if let Some(count) = self.states.get_mut(&state) {
@@ -219,13 +238,14 @@ impl RunStatus {
                     cluster.workers.remove(worker);
                 }
             }
-            What::TargetPrepared { target, selected, serial, done, expected, .. } => {
+            What::TargetPrepared { target, selected, serial, done, expected, work, .. } => {
                 if let Some(target) = self.target_mut(*target) {
                     target.prepared = true;
                     target.selected = *selected;
                     target.serial = *serial;
                     target.done = *done;
                     target.expected = *expected;
+                    target.left = *work;
                     target.prepared_at = at;
                 }
             }
@@ -237,6 +257,7 @@ impl RunStatus {
                         cluster: *cluster,
                         phase: Phase::Starting,
                         processes: *processes,
+                        serial_left: None,
                         running: Vec::new(),
                     },
                 );
@@ -244,6 +265,11 @@ impl RunStatus {
             What::PhaseBegan { session, phase } => {
                 if let Some(session) = self.sessions.get_mut(session) {
                     session.phase = *phase;
+                }
+            }
+            What::SerialShare { session, expected } => {
+                if let Some(session) = self.sessions.get_mut(session) {
+                    session.serial_left = Some(*expected);
                 }
             }
             What::SessionClosed { session, .. } => {
@@ -276,15 +302,21 @@ impl RunStatus {
                 run_time,
                 expected,
             } => {
+                let mut serial = false;
                 if let Some(session) = self.sessions.get_mut(&process.session) {
                     session.running.retain(|running| running.process != *process);
+                    // Nothing else runs in that phase.
+                    serial = session.phase == Phase::Serial;
+                    if let Some(left) = session.serial_left.as_mut().filter(|_| *selected) {
+                        *left = left.saturating_sub(*expected);
+                    }
                 }
                 if let Some(target) = self.target_mut(attempt.target).filter(|_| *selected) {
                     target.done += 1;
                     target.ran += *run_time;
                     target.ran_expected += *expected;
                     *target.states.entry(*state).or_default() += 1;
-                    target.note(*attempt, *state);
+                    target.note(*attempt, *state, *expected, serial);
                     if state.is_failure() {
                         target.failures.push(Failure {
                             attempt: Some(*attempt),

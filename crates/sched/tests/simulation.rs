@@ -65,6 +65,7 @@ fn rules_hold_under_faults() {
         "ran alone",
         "restart",
         "returned",
+        "returned unbegun",
         "serial",
         "session lost",
         "session reopened",

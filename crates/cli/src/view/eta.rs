@@ -1,10 +1,13 @@
 //! How long a target still takes.
 //!
-//! The plan made before the run knows that long specs come first and that serial ones run alone,
-//! but not how fast this cluster is; the pace so far knows only that. So the plan counts in the
-//! beginning and the measured pace from the middle on. Counting specs alone would be far off: the
-//! last tenth of them, the serial ones, can take half of the time. The plan itself is stretched by
-//! how long the specs so far took against what was expected of them.
+//! The plan knows how much is left, what of it is serial, and which share each cluster has; how long
+//! the specs so far took against what was expected of them stretches it. Counting specs would be far
+//! off: the last tenth of them, the serial ones, can take half of the time.
+//!
+//! Where no durations are known the measured pace has to do: the plan counts in the beginning, and
+//! the pace from the middle on.
+
+mod work;
 
 use std::time::Duration;
 
@@ -34,6 +37,10 @@ pub fn remaining(status: &RunStatus, target: usize, now: Timestamp) -> Option<Du
         return None;
     }
     let (processes, sessions) = width(status, id, target);
+    let planned = work::left(status, id, target, now, speed(target), (processes, sessions));
+    if planned.is_some() {
+        return planned;
+    }
     let work = Work {
         parallel: target.selected.saturating_sub(target.serial),
         serial: target.serial.min(target.selected),
@@ -47,17 +54,17 @@ pub fn remaining(status: &RunStatus, target: usize, now: Timestamp) -> Option<Du
         return Some(Duration::ZERO);
     }
     let part = ((work.of(target.done) - before) / total).clamp(0.0, 1.0);
-    left(stretched(target), between(target.prepared_at, now), part)
+    left(target.expected.mul_f64(speed(target)), between(target.prepared_at, now), part)
 }
 
-/// The plan, at the speed that the specs so far have shown.
-fn stretched(target: &TargetStatus) -> Duration {
+/// How long the specs so far took against what was expected of them.
+fn speed(target: &TargetStatus) -> f64 {
     let (ran, expected) = (target.ran.as_secs_f64(), target.ran_expected.as_secs_f64());
     // Few and short specs say nothing of the speed.
     if target.done < SPEED_FROM || expected <= 0.0 {
-        return target.expected;
+        return 1.0;
     }
-    target.expected.mul_f64((ran / expected).clamp(0.001, 1000.0))
+    (ran / expected).clamp(0.001, 1000.0)
 }
 
 /// How long the whole run still takes: as long as its slowest target.
@@ -203,6 +210,7 @@ mod tests {
             serial: 0,
             done: 60,
             expected: Duration::from_secs(400),
+            work: multibeam_model::event::Work::default(),
         });
         story.session(1, 0, 0, 4);
         assert_eq!(secs(&story, 0.0), Some(400));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use multibeam_model::event::{Event, Phase, What};
+use multibeam_model::event::{Event, Phase, What, Work};
 use multibeam_model::ids::{
     AttemptId, ClusterId, GroupId, ProcessId, ProcessNumber, RunId, SessionId, TargetId,
 };
@@ -80,6 +80,7 @@ impl Story {
             serial,
             done: 0,
             expected: Duration::from_secs(secs),
+            work: Work::default(),
         })
     }
 
@@ -136,6 +137,27 @@ impl Story {
             message: message.to_owned(),
             selected: true,
         })
+    }
+
+    /// Specs that pass after so many seconds each, when so many were expected.
+    pub(crate) fn ran(
+        &mut self,
+        session: u32,
+        number: usize,
+        secs: f64,
+        expected: f64,
+    ) -> &mut Self {
+        for _ in 0..number {
+            self.group += 1;
+            self.done(session, "a spec that passes", SpecState::Passed, "");
+            if let Some(What::SpecDone { run_time, expected: planned, .. }) =
+                self.events.last_mut().map(|event| &mut event.what)
+            {
+                *run_time = Duration::from_secs_f64(secs);
+                *planned = Duration::from_secs_f64(expected);
+            }
+        }
+        self
     }
 
     /// Specs that pass one after the other.

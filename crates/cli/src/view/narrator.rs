@@ -67,7 +67,7 @@ impl Narrator {
                     lasting(Role::Warn, &subject, text)
                 }
             }
-            What::TargetPrepared { target, selected, total, serial, done, expected } => {
+            What::TargetPrepared { target, selected, total, serial, done, expected, .. } => {
                 let mut text = format!("{selected} of {} selected", count(*total as usize, "spec"));
                 if *serial > 0 {
                     text += &format!(", {serial} serial");
@@ -175,6 +175,7 @@ impl Narrator {
             | What::SuiteNodeDone { .. }
             | What::AttemptSealed { .. }
             | What::ProcessEnded { .. }
+            | What::SerialShare { .. }
             | What::SessionClosed { .. } => return None,
         })
     }

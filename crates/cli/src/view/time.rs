@@ -1,15 +1,13 @@
 //! Times for people.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use multibeam_model::time::Timestamp;
 
 /// The wall clock.
 #[must_use]
 pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let nanos = since.map_or(0, |since| since.as_nanos());
-    Timestamp(i64::try_from(nanos).unwrap_or(i64::MAX))
+    Timestamp(multibeam_rt::clock::wall_ns())
 }
 
 /// The time from `from` to `to`; zero when `to` is earlier, as after a step of the clock.

@@ -38,6 +38,7 @@ fn record(sessions: &[(u32, bool)], attempts: &[(u32, &str, AttemptState)]) -> R
             process: process(*session),
             worker: worker(name),
             epoch: Epoch(1),
+            handed_out: u64::from(id),
             reports: 1,
             state: state.clone(),
             received: BTreeMap::new(),

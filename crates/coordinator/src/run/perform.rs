@@ -2,7 +2,7 @@
 
 use multibeam_model::command::Decision;
 use multibeam_model::event::What;
-use multibeam_model::link::CoordinatorMessage;
+use multibeam_model::link::{CoordinatorMessage, ProcessOrder};
 use multibeam_model::outcome::Verdict;
 use multibeam_model::{Cause, TargetId, WorkerId};
 use multibeam_sched::{Order, Output};
@@ -25,10 +25,12 @@ impl ActiveRun {
                             .unwrap_or_default()
                     });
                 }
+                then.iter().for_each(|order| self.show_share(order));
                 let sends = then.into_iter().map(|order| self.message(order)).collect();
                 self.effect(Effect { decisions, sends, ..Effect::default() });
             }
             Output::Send(order) => {
+                self.show_share(&order);
                 let send = self.message(order);
                 self.effect(Effect { sends: vec![send], ..Effect::default() });
             }
@@ -61,6 +63,13 @@ impl ActiveRun {
                 });
             }
         }
+    }
+
+    /// Shows how much a process 1 has before it that begins its serial share.
+    fn show_share(&mut self, order: &Order) {
+        let ProcessOrder::SerialPhase { attempts } = &order.order else { return };
+        let expected = attempts.iter().map(|attempt| self.expected_of(*attempt)).sum();
+        self.show(What::SerialShare { session: order.process.session, expected });
     }
 
     fn message(&self, order: Order) -> (WorkerId, CoordinatorMessage) {

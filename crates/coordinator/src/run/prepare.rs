@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use multibeam_ginkgo::admission::Admission;
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::command::Decision;
-use multibeam_model::event::What;
+use multibeam_model::event::{What, Work};
 use multibeam_model::link::{ClusterIdentity, CoordinatorMessage, Prepare, PrepareError, Prepared};
 use multibeam_model::outcome::Verdict;
 use multibeam_model::plan::TargetPlan;
@@ -18,10 +16,8 @@ use super::ActiveRun;
 use crate::clock::wall;
 use crate::committer::Effect;
 use crate::durations::Durations;
+use crate::messages::SentCatalog;
 use crate::plan::target_plan;
-
-/// The largest catalog taken, in bytes before compression: about 500,000 specs.
-const LARGEST_CATALOG: usize = 1 << 30;
 
 impl ActiveRun {
     /// Asks a worker to discover the targets that its cluster serves.
@@ -56,6 +52,7 @@ impl ActiveRun {
         let prepared = match result {
             Ok(prepared) => prepared,
             Err(PrepareError { message, .. }) => {
+                self.ask_another_for_catalog(target, worker);
                 return self.refuse_cluster(target, cluster, message, now);
             }
         };
@@ -131,19 +128,15 @@ impl ActiveRun {
     }
 
     /// A worker sent the catalog.
-    pub(crate) fn catalog(&mut self, target: TargetId, digest: &str, bytes: Vec<u8>, now: Moment) {
+    pub(crate) fn catalog(&mut self, target: TargetId, sent: SentCatalog, now: Moment) {
+        let SentCatalog { digest, bytes, catalog } = sent;
         let wanted = self.target_mut(target).and_then(|target| target.first.clone());
         if wanted.is_none_or(|(_, _, wanted)| wanted != digest) || self.catalog_of(target).is_some()
         {
             return;
         }
-        let read = zstd::bulk::decompress(&bytes, LARGEST_CATALOG)
-            .map_err(|error| error.to_string())
-            .and_then(|plain| {
-                Admission::decode(&Bytes::from(plain)).map_err(|error| error.to_string())
-            });
-        let catalog = match read {
-            Ok(admission) => admission.catalog,
+        let catalog = match catalog {
+            Ok(catalog) => catalog,
             Err(error) => {
                 let reason = format!("the suite's catalog cannot be read: {error}");
                 return self.refuse_target(target, reason, now);
@@ -154,12 +147,7 @@ impl ActiveRun {
         }
         let timeouts = &self.spec.limits.spec_timeouts;
         let plan = target_plan(target, &catalog, Durations::built_in(), timeouts);
-        let decision = Decision::AdmitCatalog {
-            target,
-            digest: digest.to_owned(),
-            catalog: bytes,
-            at: wall(),
-        };
+        let decision = Decision::AdmitCatalog { target, digest, catalog: bytes, at: wall() };
         let prepared = self.prepared_event(target, &catalog, &plan);
         self.effect(Effect { decisions: vec![decision], ..Effect::default() });
         self.show(prepared);
@@ -171,25 +159,30 @@ impl ActiveRun {
 
     /// A worker that was to send catalogs is gone: another one that has them does.
     pub(super) fn ask_another_for_catalogs(&mut self, gone: &WorkerId) {
-        for (place, target) in (0u32..).zip(&mut self.targets) {
-            target.ready.remove(gone);
-            let Some((first, ..)) = target.first.as_mut().filter(|_| target.catalog.is_none())
-            else {
-                continue;
-            };
-            if first != gone {
-                continue;
+        for place in 0..self.targets.len() {
+            let place = u32::try_from(place).expect("a run has a bounded number of targets");
+            self.ask_another_for_catalog(TargetId(place), gone);
+        }
+    }
+
+    /// The same for one target, also when the worker could not send it.
+    fn ask_another_for_catalog(&mut self, id: TargetId, gone: &WorkerId) {
+        let Some(target) = self.targets.get_mut(id.0 as usize) else { return };
+        target.ready.remove(gone);
+        let Some((first, ..)) = target.first.as_mut().filter(|_| target.catalog.is_none()) else {
+            return;
+        };
+        if first != gone {
+            return;
+        }
+        match target.ready.first() {
+            Some(next) => {
+                *first = next.clone();
+                let ask = CoordinatorMessage::SendCatalog { run: self.id.clone(), target: id };
+                self.sends.push((next.clone(), ask));
             }
-            match target.ready.first() {
-                Some(next) => {
-                    *first = next.clone();
-                    let (run, target) = (self.id.clone(), TargetId(place));
-                    let ask = CoordinatorMessage::SendCatalog { run, target };
-                    self.sends.push((next.clone(), ask));
-                }
-                // The next one that is prepared is the first again.
-                None => target.first = None,
-            }
+            // The next one that is prepared is the first again.
+            None => target.first = None,
         }
     }
 
@@ -213,12 +206,16 @@ impl ActiveRun {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let selected = || catalog.specs.iter().filter(|spec| spec.is_selected());
         let recovered = self.recovered.as_ref().and_then(|r| r.targets.get(&target));
-        let done = plan.groups.iter().filter(|group| {
+        let (done, open): (Vec<_>, Vec<_>) = plan.groups.iter().partition(|group| {
             recovered
                 .and_then(|recovered| recovered.groups.get(&group.id))
                 .is_some_and(|group| group.sealed.is_some() || group.given_up.is_some())
         });
-        let done = done.flat_map(|group| super::tell::specs_of(catalog, group.id));
+        let mut work = Work::default();
+        for group in open {
+            *work.part_mut(group.serial) += group.expected;
+        }
+        let done = done.into_iter().flat_map(|group| super::tell::specs_of(catalog, group.id));
         What::TargetPrepared {
             target,
             selected: count(selected().count()),
@@ -226,6 +223,7 @@ impl ActiveRun {
             serial: count(selected().filter(|spec| spec.is_serial()).count()),
             done: count(done.filter(|spec| catalog.spec(**spec).is_selected()).count()),
             expected: self.expect(target, plan),
+            work,
         }
     }
 

@@ -22,6 +22,14 @@ pub(super) fn specs_of(catalog: &Catalog, group: GroupId) -> &[SpecIndex] {
 }
 
 impl ActiveRun {
+    /// How long an attempt should take.
+    pub(super) fn expected_of(&self, attempt: AttemptId) -> Duration {
+        let Some(catalog) = self.catalog_of(attempt.target) else { return Duration::ZERO };
+        let specs = specs_of(catalog, attempt.group).iter();
+        let selected = specs.filter(|spec| catalog.spec(**spec).is_selected());
+        selected.map(|spec| Durations::built_in().expect(&catalog.full_text(*spec))).sum()
+    }
+
     /// Shows what a piece of news says about specs and suite nodes.
     pub(super) fn tell(&mut self, process: ProcessId, news: &ProcessNews) {
         let Some((target, cluster)) = self.sessions.get(&process.session).copied() else { return };

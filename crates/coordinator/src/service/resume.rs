@@ -34,9 +34,14 @@ impl CoordinatorService {
             run: run.clone(),
             change: Change::Decide { epoch: self.hub.epoch, decision },
         };
+        let queued = record.queued();
         let lost = record.live().map(|(attempt, live)| {
             let worker = live.worker.0.clone();
-            decide(Decision::Lose { attempt, cause: LossCause::WorkerLost { worker } })
+            decide(match queued.contains(&attempt) {
+                // It cost nothing, so it costs none of the group's attempts.
+                true => Decision::Return { attempt },
+                false => Decision::Lose { attempt, cause: LossCause::WorkerLost { worker } },
+            })
         });
         let open = record.sessions.iter().filter(|(_, session)| session.closed.is_none());
         let closed = open

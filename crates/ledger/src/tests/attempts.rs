@@ -141,3 +141,55 @@ fn giving_up_ends_a_live_attempt_and_the_group() {
     bench.report(1, 1, 0);
     assert_eq!(bench.decide(give_up(1)), Reply::AlreadySealed);
 }
+
+/// Hands a group with `reports` specs to a process of the bench's session.
+fn give(bench: &mut Bench, group: u32, to: u32, reports: u32) {
+    let decision = Decision::HandOut {
+        attempt: attempt(group, 1),
+        process: process(0, to),
+        worker: WorkerId::from("w"),
+        reports,
+    };
+    assert_eq!(bench.decide(decision), Reply::Done);
+}
+
+fn queued(bench: &Bench) -> Vec<u32> {
+    bench.record().queued().into_iter().map(|attempt| attempt.group.0).collect()
+}
+
+#[test]
+fn what_is_handed_out_ahead_has_not_begun_while_the_one_before_is_not_done() {
+    let mut bench = Bench::new();
+    // In another order than that of the groups.
+    give(&mut bench, 5, 1, 2);
+    give(&mut bench, 2, 1, 1);
+    give(&mut bench, 3, 2, 1);
+    assert_eq!(queued(&bench), [2], "process 2 has only one");
+    bench.report(5, 1, 0);
+    assert_eq!(queued(&bench), [2]);
+    bench.report(5, 1, 1);
+    assert_eq!(queued(&bench), Vec::<u32>::new(), "the process may have gone on");
+    give(&mut bench, 1, 1, 1);
+    assert_eq!(queued(&bench), [1]);
+}
+
+#[test]
+fn a_serial_share_is_run_in_the_order_of_its_hand_outs() {
+    let mut bench = Bench::new();
+    for group in 10..14 {
+        give(&mut bench, group, 1, 1);
+    }
+    assert_eq!(queued(&bench), [11, 12, 13]);
+    bench.report(10, 1, 0);
+    assert_eq!(queued(&bench), [12, 13]);
+}
+
+#[test]
+fn a_process_goes_on_after_a_group_that_was_lost_to_the_cluster() {
+    let mut bench = Bench::new();
+    give(&mut bench, 0, 1, 2);
+    give(&mut bench, 1, 1, 1);
+    let lost = Report { cluster_lost: true, ..report(0, 1, 0, SpecState::Failed) };
+    assert_eq!(bench.change(Change::Report(lost)), Reply::Done);
+    assert_eq!(queued(&bench), Vec::<u32>::new());
+}

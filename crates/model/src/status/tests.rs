@@ -24,6 +24,15 @@ fn one_spec_done() -> Vec<What> {
             clusters: vec!["c".into()],
             serves: vec![vec![cluster]],
         },
+        What::TargetPrepared {
+            target,
+            selected: 3,
+            total: 3,
+            serial: 0,
+            done: 0,
+            expected: Duration::from_secs(5),
+            work: Work { parallel: Duration::from_secs(10), serial: Duration::ZERO },
+        },
         What::SessionOpened { session, target, cluster, processes: 2 },
         What::SpecStarted { attempt, process, cluster, spec: "a".into() },
         What::SpecDone {
@@ -43,7 +52,7 @@ fn one_spec_done() -> Vec<What> {
 #[test]
 fn the_status_survives_json() {
     let mut events = one_spec_done();
-    events.truncate(3);
+    events.truncate(4);
     let status = fold(events);
     assert_eq!(status.sessions[&SessionId(1)].running.len(), 1);
     let json = serde_json::to_string(&status).unwrap();
@@ -68,6 +77,8 @@ fn a_lost_attempt_takes_its_reports_back_unless_it_was_the_last() {
         assert_eq!(status.targets[0].done, u32::from(given_up));
         assert_eq!(status.targets[0].states[&SpecState::Failed], u32::from(given_up));
         assert_eq!(status.targets[0].failures.len(), usize::from(given_up));
+        let left = Duration::from_secs(if given_up { 8 } else { 10 });
+        assert_eq!(status.targets[0].left, Work { parallel: left, serial: Duration::ZERO });
     }
 }
 

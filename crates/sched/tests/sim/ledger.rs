@@ -39,6 +39,11 @@ pub(crate) struct Ledger {
     sessions: BTreeMap<SessionId, (TargetId, ClusterId)>,
     facts: BTreeMap<SessionId, Vec<SessionFact>>,
     processes: BTreeMap<ProcessId, ProcessRecord>,
+    /// Every hand-out, in order.
+    pub(crate) handed_out: Vec<(AttemptId, ProcessId)>,
+    /// Attempts with a report, and attempts after which their process goes on without a seal.
+    pub(crate) reported: BTreeSet<AttemptId>,
+    pub(crate) let_go: BTreeSet<AttemptId>,
 }
 
 impl Ledger {
@@ -77,6 +82,7 @@ impl Ledger {
         }
         attempts.push(State::Live);
         self.places.insert(id, (process, worker.clone()));
+        self.handed_out.push((id, process));
         Ok(())
     }
 
@@ -167,7 +173,26 @@ impl Ledger {
         first
     }
 
-    /// What a new coordinator finds, after the live attempts were lost.
+    /// The live attempts that cannot have begun, by the same rule as the record's.
+    pub(crate) fn queued(&mut self) -> BTreeSet<AttemptId> {
+        let mut busy = BTreeSet::new();
+        let mut queued = BTreeSet::new();
+        for (id, process) in self.handed_out.clone() {
+            if self.state(id) != Some(&mut State::Live) {
+                continue;
+            }
+            if busy.contains(&process) && !self.reported.contains(&id) {
+                queued.insert(id);
+            }
+            if !self.let_go.contains(&id) {
+                busy.insert(process);
+            }
+        }
+        queued
+    }
+
+    /// What a new coordinator finds, after the live attempts were lost, or returned when they cannot
+    /// have begun.
     pub(crate) fn recover(
         &mut self,
         ended: &BTreeMap<TargetId, multibeam_model::outcome::Verdict>,
@@ -175,6 +200,9 @@ impl Ledger {
         self.open.clear();
         for process in self.processes.values_mut() {
             process.ended.get_or_insert(false);
+        }
+        for id in self.queued() {
+            *self.state(id).expect("it is live") = State::Returned;
         }
         let mut targets: BTreeMap<TargetId, RecoveredTarget> = BTreeMap::new();
         for (&(target, group), attempts) in &mut self.groups {
@@ -274,6 +302,7 @@ impl Ledger {
             process,
             worker,
             epoch: Epoch(1),
+            handed_out: self.handed_out.iter().position(|(of, _)| *of == id).unwrap_or(0) as u64,
             reports: 1,
             state: match state {
                 State::Live => AttemptState::Live,

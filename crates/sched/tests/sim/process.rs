@@ -327,6 +327,7 @@ impl World {
             _ => {}
         }
         if left > 1 {
+            self.ledger.reported.insert(attempt);
             let state = SpecState::Passed;
             let spec = SpecIndex(0);
             self.say(
@@ -351,9 +352,12 @@ impl World {
             || self.rng.chance(self.setting.faults.not_run);
         if not_run {
             self.p(id).skipping = true;
+            self.ledger.let_go.insert(attempt);
             self.say(id, ProcessNews::NotRun { attempt });
         } else if self.unready.contains(&cluster) {
             let cause = LossCause::ClusterLost { cluster: "c".to_owned() };
+            self.ledger.reported.insert(attempt);
+            self.ledger.let_go.insert(attempt);
             self.say(id, ProcessNews::Lost { attempt, cause });
         } else {
             let failed = group.nature != Nature::Pass || stopped.is_some();

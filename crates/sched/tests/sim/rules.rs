@@ -8,6 +8,7 @@ use super::world::World;
 impl World {
     /// A spec begins. This is where overlap would show.
     pub(crate) fn began(&mut self, process: ProcessId, attempt: AttemptId) {
+        self.begun.insert(attempt);
         let plan = self.setting.groups[&attempt.target][&attempt.group].plan.clone();
         let me = &self.processes[&process];
         let cluster = self.sessions[&process.session].1;

@@ -13,6 +13,39 @@ use super::world::{Event, World};
 const LEASE: Duration = Duration::from_secs(60);
 
 impl World {
+    /// The coordinator dies with everything; another one takes over after the leases.
+    pub(crate) fn restart(&mut self) {
+        if self.cancelled || self.ledger.cancelled.is_some() || self.down {
+            return;
+        }
+        self.saw("restart");
+        self.epoch += 1;
+        self.doomed = None;
+        self.processes.clear();
+        self.running.clear();
+        let old: Vec<_> = std::mem::take(&mut self.workers).into_values().collect();
+        self.forget_what_was_under_way();
+        let ended = self.ended.iter().map(|(&id, (verdict, _))| (id, *verdict)).collect();
+        for attempt in self.ledger.queued() {
+            self.saw("returned unbegun");
+            assert!(!self.begun.contains(&attempt), "{attempt} had begun and is taken as queued");
+        }
+        let recovered = self.ledger.recover(&ended);
+        self.sched = Scheduler::new(self.setting.shape.clone(), Some(recovered));
+        for target in self.setting.groups.keys().copied().collect::<Vec<_>>() {
+            self.at(
+                Duration::from_secs(1),
+                Event::Tell(Input::TargetPrepared(self.setting.plan(target))),
+            );
+        }
+        for cluster in self.unready.clone() {
+            self.tell(Input::ClusterReady { cluster, ready: false });
+        }
+        for worker in old {
+            self.join(worker.cluster, worker.slots);
+        }
+    }
+
     pub(crate) fn doom(&mut self, gap: Duration) {
         if self.down {
             return;

@@ -83,6 +83,8 @@ pub(crate) struct World {
     joined: u32,
     /// Specs that run, by process.
     pub(crate) running: BTreeMap<ProcessId, AttemptId>,
+    /// Attempts that ever began.
+    pub(crate) begun: BTreeSet<AttemptId>,
     pub(crate) cancelled: bool,
     pub(crate) sessions: BTreeMap<SessionId, (TargetId, ClusterId)>,
 }
@@ -106,6 +108,7 @@ impl World {
             unready: BTreeSet::new(),
             seen: BTreeMap::new(),
             ended: BTreeMap::new(),
+            begun: BTreeSet::new(),
             over: None,
             trace: Vec::new(),
             queue: BTreeMap::new(),
@@ -294,35 +297,6 @@ impl World {
         if self.rng.chance(60) {
             let after = Duration::from_millis(self.rng.range(0, 100_000));
             self.at(after, Event::Join(worker.cluster, worker.slots));
-        }
-    }
-
-    /// The coordinator dies with everything; another one takes over after the leases.
-    fn restart(&mut self) {
-        if self.cancelled || self.ledger.cancelled.is_some() || self.down {
-            return;
-        }
-        self.saw("restart");
-        self.epoch += 1;
-        self.doomed = None;
-        self.processes.clear();
-        self.running.clear();
-        let old: Vec<_> = std::mem::take(&mut self.workers).into_values().collect();
-        self.forget_what_was_under_way();
-        let ended = self.ended.iter().map(|(&id, (verdict, _))| (id, *verdict)).collect();
-        let recovered = self.ledger.recover(&ended);
-        self.sched = Scheduler::new(self.setting.shape.clone(), Some(recovered));
-        for target in self.setting.groups.keys().copied().collect::<Vec<_>>() {
-            self.at(
-                Duration::from_secs(1),
-                Event::Tell(Input::TargetPrepared(self.setting.plan(target))),
-            );
-        }
-        for cluster in self.unready.clone() {
-            self.tell(Input::ClusterReady { cluster, ready: false });
-        }
-        for worker in old {
-            self.join(worker.cluster, worker.slots);
         }
     }
 

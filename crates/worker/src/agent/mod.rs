@@ -17,6 +17,7 @@ mod shared;
 mod ship;
 mod start;
 mod target;
+mod uploads;
 
 use std::fs::File;
 use std::path::PathBuf;

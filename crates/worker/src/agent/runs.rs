@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use multibeam_model::link::{
-    CoordinatorMessage, Prepare, ProcessNews, ProcessOrder, SessionFact, StartProcess,
-    WorkerMessage,
+    CoordinatorMessage, Prepare, PrepareError, ProcessNews, ProcessOrder, SessionFact,
+    StartProcess, WorkerMessage,
 };
 use multibeam_model::outcome::ProcessEnd;
 use multibeam_model::run::Limits;
 use multibeam_model::{Epoch, Moment, ProcessId, RunId, SessionId, TargetId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::backoff::{Backoff, random, retry};
 use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::{Inject, TARGET, child_of};
 use tokio::sync::{mpsc, watch};
@@ -25,6 +26,7 @@ use super::prepare::Workshop;
 use super::process::{self, Context, ToProcess};
 use super::shared::Shared;
 use super::ship::Shipper;
+use super::uploads::Uploads;
 use super::{AgentConfig, lease};
 use crate::guard::clock::BootMillis;
 
@@ -48,6 +50,7 @@ pub(super) struct Runs {
     handover: Handover,
     /// The processes' tasks.
     running: JoinSet<()>,
+    uploads: Uploads,
     /// Everything else.
     tasks: JoinSet<()>,
     /// Run locks that are given back: never broken off.
@@ -95,6 +98,7 @@ impl Runs {
             processes: BTreeMap::new(),
             handover: Handover::default(),
             running: JoinSet::new(),
+            uploads: Uploads::default(),
             tasks: JoinSet::new(),
             releases: JoinSet::new(),
             monitored: false,
@@ -136,6 +140,9 @@ impl Runs {
             CoordinatorMessage::Fact { run, session, fact } => self.share(&run, session, &fact),
             CoordinatorMessage::CleanUp { run, process } => self.clean_up(run, process, context),
             CoordinatorMessage::Forget { run } => self.forget(&run),
+        }
+        while let Some(done) = self.uploads.try_next() {
+            propagate(done);
         }
         for tasks in [&mut self.running, &mut self.tasks, &mut self.releases] {
             while let Some(done) = tasks.try_join_next() {
@@ -180,6 +187,7 @@ impl Runs {
         while let Some(done) = self.releases.join_next().await {
             propagate(done);
         }
+        self.uploads.end().await;
         self.tasks.abort_all();
         while let Some(done) = self.tasks.join_next().await {
             propagate(done);
@@ -266,14 +274,17 @@ impl Runs {
     }
 
     fn send_catalog(&mut self, run: RunId, target: TargetId) {
+        let Some(found) = self.shared.target(&run, target) else { return };
         let shared = Arc::clone(&self.shared);
-        self.tasks.spawn(async move {
-            let Some(found) = shared.target(&run, target) else { return };
-            let mut pause = Duration::from_millis(100);
-            while let Err(status) = shared.upload(&run, target, &found).await {
-                tracing::warn!(code = ?status.code(), message = status.message(), "cannot send the catalog, trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(5));
+        self.uploads.start(run.clone(), async move {
+            let sent =
+                retry(Backoff::SERVICE, random, || shared.upload(&run, target, &found)).await;
+            // Others may have more luck.
+            if let Err(status) = sent {
+                let message = format!("the coordinator refuses the catalog: {}", status.message());
+                tracing::warn!(%run, %target, message);
+                let result = Err(PrepareError { input: false, message });
+                let _ = shared.news.send(WorkerMessage::Prepared { run, target, result }).await;
             }
         });
     }
@@ -334,6 +345,7 @@ impl Runs {
 
     fn forget(&mut self, run: &RunId) {
         self.processes.retain(|(of, _), _| of != run);
+        self.uploads.forget(run);
         self.paces.remove(run);
         self.set_lease();
         self.shared.targets().retain(|(of, _), _| of != run);
