@@ -166,5 +166,7 @@ fn kind(decision: &Decision) -> &'static str {
         Decision::EndTarget { .. } => "end of target",
         Decision::EndRun { .. } => "end of run",
         Decision::Resume { .. } => "resume",
+        Decision::StartProcess { .. } => "start of a process",
+        Decision::EndProcess { .. } => "end of a process",
     }
 }

@@ -6,9 +6,10 @@ use multibeam_model::command::{Change, Command, Decision, Refusal, Reply, SuiteN
 use multibeam_model::link::SessionFact;
 use multibeam_model::outcome::Verdict;
 use multibeam_model::record::{
-    Cancelled, CatalogRecord, Cleaned, NodeRecord, PayloadRef, RunRecord, SessionRecord, TargetEnd,
+    Cancelled, CatalogRecord, Cleaned, NodeRecord, PayloadRef, ProcessRecord, RunRecord,
+    SessionRecord, TargetEnd,
 };
-use multibeam_model::{Epoch, RunId, SessionId, TargetId, Timestamp};
+use multibeam_model::{Epoch, ProcessId, RunId, SessionId, TargetId, Timestamp};
 
 use crate::{Claim, Ledger, attempt};
 
@@ -123,6 +124,7 @@ fn decide(run: &mut RunRecord, epoch: Epoch, here: PayloadRef, decision: &Decisi
                 cluster: *cluster,
                 closed: None,
                 facts: Vec::new(),
+                processes: BTreeMap::new(),
                 nodes: BTreeMap::new(),
             };
             open_session(run, *session, record)
@@ -158,6 +160,22 @@ fn decide(run: &mut RunRecord, epoch: Epoch, here: PayloadRef, decision: &Decisi
             Reply::Done
         }
         Decision::Resume { at } => resume(run, *at),
+        Decision::StartProcess { process, worker, total, share } => {
+            let record = ProcessRecord {
+                worker: worker.clone(),
+                total: *total,
+                share: share.clone(),
+                ended: None,
+            };
+            start_process(run, *process, record)
+        }
+        Decision::EndProcess { process, complete } => {
+            let session = run.sessions.get_mut(&process.session);
+            match session.and_then(|session| session.processes.get_mut(process)) {
+                None => Reply::Refused(Refusal::Unknown),
+                Some(process) => set_once(&mut process.ended, *complete),
+            }
+        }
     }
 }
 
@@ -195,6 +213,21 @@ fn open_session(run: &mut RunRecord, id: SessionId, session: SessionRecord) -> R
             Reply::Duplicate
         }
         Some(_) => Reply::Refused(Refusal::Conflict),
+    }
+}
+
+fn start_process(run: &mut RunRecord, id: ProcessId, process: ProcessRecord) -> Reply {
+    let Some(session) = run.sessions.get_mut(&id.session) else {
+        return Reply::Refused(Refusal::Unknown);
+    };
+    match session.processes.get(&id) {
+        Some(old) if ProcessRecord { ended: None, ..old.clone() } == process => Reply::Duplicate,
+        Some(_) => Reply::Refused(Refusal::Conflict),
+        None if session.closed.is_some() => Reply::Refused(Refusal::Unknown),
+        None => {
+            session.processes.insert(id, process);
+            Reply::Done
+        }
     }
 }
 

@@ -188,6 +188,25 @@ pub enum Decision {
         /// When.
         at: Timestamp,
     },
+    /// A process is about to be started. A later coordinator so knows every process that may be
+    /// alive, and where.
+    StartProcess {
+        /// The process, new in its session.
+        process: ProcessId,
+        /// Its worker.
+        worker: WorkerId,
+        /// Ginkgo's `parallel.total` for it.
+        total: u32,
+        /// The serial groups that it runs, if it is a process 1.
+        share: Vec<GroupId>,
+    },
+    /// A process is gone, and so is everything that was handed out to it.
+    EndProcess {
+        /// The process.
+        process: ProcessId,
+        /// Whether it ended its suite in good order.
+        complete: bool,
+    },
 }
 
 /// A spec report on its way into the ledger. Repeats are recognised by attempt and ordinal.

@@ -4,6 +4,7 @@
 //! no policy: it says what things *are*, never what to do with them. Anything that is stored or
 //! travels is converted at the edge (`proto` for the wire, [`command::Envelope`] for the ledger).
 
+pub mod adopt;
 pub mod command;
 pub mod event;
 pub mod ids;

@@ -173,8 +173,23 @@ pub struct SessionRecord {
     pub closed: Option<bool>,
     /// What its processes must agree on, in the order it was stated.
     pub facts: Vec<SessionFact>,
+    /// Every process that was to be started in it.
+    pub processes: BTreeMap<ProcessId, ProcessRecord>,
     /// Its suite-node reports, by process and ordinal.
     pub nodes: BTreeMap<ProcessId, BTreeMap<u32, NodeRecord>>,
+}
+
+/// One process of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessRecord {
+    /// Its worker.
+    pub worker: WorkerId,
+    /// Ginkgo's `parallel.total` for it.
+    pub total: u32,
+    /// The serial groups that it runs, if it is a process 1.
+    pub share: Vec<GroupId>,
+    /// Set when it is gone: whether it ended its suite in good order.
+    pub ended: Option<bool>,
 }
 
 /// The header of a suite-node report.

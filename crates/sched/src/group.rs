@@ -63,7 +63,10 @@ impl Group {
         let stand = match (past.sealed, &past.given_up) {
             (Some(failed), _) => Stand::Sealed { failed },
             (None, Some(cause)) => Stand::GivenUp { failed: is_failure(cause) },
-            (None, None) => Stand::Waiting,
+            (None, None) => match past.live {
+                Some(process) => Stand::Live { number: past.attempts, process, progress: 0 },
+                None => Stand::Waiting,
+            },
         };
         Self {
             plan,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use multibeam_model::command::Refusal;
+use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::event::{Phase, What};
 use multibeam_model::link::{ProcessNews, SessionFact, StopHow};
 use multibeam_model::outcome::ProcessEnd;
@@ -37,12 +37,15 @@ impl Run {
                 }
             }
             Input::WorkerLost { worker } => self.worker_lost(&worker),
+            Input::Adopt { worker, processes } => self.adopt(&worker, processes),
             Input::TargetPrepared(plan) => {
-                if let Some(target) = self.targets.get_mut(&plan.target)
+                let id = plan.target;
+                if let Some(target) = self.targets.get_mut(&id)
                     && !target.prepared
                     && target.ended.is_none()
                 {
                     target.prepare(plan);
+                    self.find_live(id);
                 }
             }
             Input::TargetRefused { target, cause, verdict } => {
@@ -91,8 +94,9 @@ impl Run {
     }
 
     fn news(&mut self, id: ProcessId, news: ProcessNews) {
-        let Some(process) = self.process_mut(id) else {
-            // Late news of a process that has ended: only a seal still means something.
+        let Some(process) = self.process_mut(id).filter(|process| process.held.is_none()) else {
+            // Late news of a process that has ended, or early ones of one that its worker has not
+            // told all about yet: only a seal means something.
             if let ProcessNews::Sealed { attempt, failed } = news {
                 self.seal(attempt, failed);
             }
@@ -153,7 +157,7 @@ impl Run {
     }
 
     /// Process 1 has got past its before-suite.
-    fn passed(&mut self, id: SessionId) {
+    pub(crate) fn passed(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
@@ -168,11 +172,6 @@ impl Run {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        let (state, node) = match &fact {
-            SessionFact::ReportBeforeSuite { state } => (*state, "ReportBeforeSuite"),
-            SessionFact::BeforeSuite { state, .. } => (*state, "BeforeSuite"),
-        };
-        let (target, cluster) = (session.target, session.cluster);
         let kind = std::mem::discriminant(&fact);
         let known = session.facts.iter().any(|f| std::mem::discriminant(f) == kind);
         if !known {
@@ -186,6 +185,19 @@ impl Run {
                 self.out.push(Output::SendFact { worker, session: id, fact: fact.clone() });
             }
         }
+        self.weigh(id, &fact);
+    }
+
+    /// What a fact means for the session and its target.
+    pub(crate) fn weigh(&mut self, id: SessionId, fact: &SessionFact) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
+        let (target, cluster) = (session.target, session.cluster);
+        let (state, node) = match fact {
+            SessionFact::ReportBeforeSuite { state } => (*state, "ReportBeforeSuite"),
+            SessionFact::BeforeSuite { state, .. } => (*state, "BeforeSuite"),
+        };
         // After Skip() in the before-suite no process runs any spec.
         let skips = matches!(fact, SessionFact::BeforeSuite { state: SpecState::Skipped, .. });
         if state.is_failure() || skips {
@@ -229,6 +241,7 @@ impl Run {
             lost.push(attempt);
         }
         self.hand_back(&process);
+        self.commit(vec![Decision::EndProcess { process: id, complete }]);
         self.judge(id, &process, complete, last_output);
         if let Some(cluster) = cluster
             && !lost.is_empty()
@@ -238,26 +251,27 @@ impl Run {
     }
 
     /// Takes a process out of its session.
-    fn remove(&mut self, id: ProcessId, end: ProcessEnd, complete: bool) -> Option<Process> {
+    pub(crate) fn remove(
+        &mut self,
+        id: ProcessId,
+        end: ProcessEnd,
+        complete: bool,
+    ) -> Option<Process> {
         self.process(id)?;
         let session = self.sessions.get_mut(&id.session)?;
         let process = session.live.remove(&id.number)?;
         if let Some(number) = session.numbers.get_mut(&id.number) {
             number.finished = complete;
         }
-        let told = session.facts.iter().any(|fact| match fact {
-            SessionFact::ReportBeforeSuite { state } => state.is_failure(),
-            SessionFact::BeforeSuite { .. } => true,
-        });
-        if id.number.is_first() && !session.passed && !told && !complete {
-            session.lost = true;
+        if id.number.is_first() && !complete {
+            session.lose_unless_begun();
         }
         self.say(What::ProcessEnded { process: id, end, complete });
         Some(process)
     }
 
     /// Returns what a gone process had not begun.
-    fn hand_back(&mut self, process: &Process) {
+    pub(crate) fn hand_back(&mut self, process: &Process) {
         for attempt in process.queued.iter().chain(&process.serial) {
             self.give_back(*attempt);
         }
@@ -300,10 +314,8 @@ impl Run {
         self.out.push(Output::CleanUp { worker, process });
     }
 
-    fn worker_lost(&mut self, id: &WorkerId) {
-        if self.workers.remove(id).is_none() {
-            return;
-        }
+    pub(crate) fn worker_lost(&mut self, id: &WorkerId) {
+        self.workers.remove(id);
         for cluster in self.clusters.values_mut() {
             cluster.cleaning.retain(|_, cleaning| cleaning.worker != *id);
         }
@@ -313,11 +325,14 @@ impl Run {
             let Some(process) = self.remove(id, ProcessEnd::LeaseExpired, false) else {
                 continue;
             };
-            for running in &process.running {
+            let running = process.running.iter().map(|running| running.attempt);
+            // Nobody knows whether what was not heard of had begun.
+            for attempt in running.chain(process.held.iter().flatten().copied()) {
                 let worker = process.worker.0.clone();
-                self.lose(running.attempt, LossCause::WorkerLost { worker });
+                self.lose(attempt, LossCause::WorkerLost { worker });
             }
             self.hand_back(&process);
+            self.commit(vec![Decision::EndProcess { process: id, complete: false }]);
         }
     }
 

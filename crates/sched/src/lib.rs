@@ -28,7 +28,9 @@
 //! - Serial groups are divided when a process 1 starts (`share`); clusters that need not wait for
 //!   the longest parallel groups take more of them and go on to them earlier (`balance`).
 //! - What was lost is tried again within bounds (`group`).
+//! - A new coordinator adopts what still runs (`adopt`).
 
+mod adopt;
 mod balance;
 mod cluster;
 mod group;
@@ -43,6 +45,7 @@ mod share;
 mod target;
 mod timers;
 
+use multibeam_model::adopt::AdoptedProcess;
 use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::event::What;
 use multibeam_model::link::{ProcessNews, ProcessOrder, SessionFact};
@@ -53,7 +56,7 @@ use multibeam_model::{
     AttemptId, Cause, ClusterId, LossCause, Moment, ProcessId, SessionId, TargetId, WorkerId,
 };
 
-pub use recover::{Recovered, RecoveredGroup, RecoveredTarget};
+pub use recover::{Recovered, RecoveredGroup, RecoveredSession, RecoveredTarget, Takeover};
 
 /// What does not change during a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +106,17 @@ pub enum Input {
         /// The worker.
         worker: WorkerId,
     },
-    /// A target's catalog is in the ledger; this is what is to run.
+    /// A worker that may have processes of an earlier coordinator tells of all that it has. Comes
+    /// after its [`Input::WorkerJoined`] and before any news of these processes; news of the time
+    /// before must not come at all, because they are in here.
+    Adopt {
+        /// The worker.
+        worker: WorkerId,
+        /// Its processes of this run, those that have ended included.
+        processes: Vec<AdoptedProcess>,
+    },
+    /// A target's catalog is in the ledger; this is what is to run. In a run that was taken over
+    /// everything else waits until the plans of all targets with an open session have come.
     TargetPrepared(TargetPlan),
     /// A target cannot run at all.
     TargetRefused {
@@ -246,8 +259,7 @@ pub struct Scheduler {
 // === impl Scheduler ===
 
 impl Scheduler {
-    /// The scheduler of a new run, or of one that an earlier coordinator has left behind. For the
-    /// latter the shell has lost all live attempts and closed all open sessions before.
+    /// The scheduler of a new run, or of one that an earlier coordinator has left behind.
     #[must_use]
     pub fn new(shape: RunShape, recovered: Option<Recovered>) -> Self {
         Self { run: run::Run::new(shape, recovered.unwrap_or_default()) }

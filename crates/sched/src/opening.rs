@@ -4,11 +4,11 @@ use multibeam_model::command::Decision;
 use multibeam_model::event::{Phase, What};
 use multibeam_model::{ClusterId, GroupId, ProcessNumber, SessionId, TargetId, WorkerId};
 
-use crate::Output;
 use crate::run::Run;
 use crate::session::{Number, Session};
 use crate::share;
 use crate::target::Target;
+use crate::{Order, Output};
 
 impl Run {
     /// Parallel groups of a target that could begin on a cluster now and that no process will
@@ -140,9 +140,14 @@ impl Run {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.initial = processes;
         }
-        let numbers = (1..).map(ProcessNumber).zip(&places);
-        let then = numbers.filter_map(|(number, worker)| self.start(id, number, worker)).collect();
-        let decisions = vec![Decision::OpenSession { session: id, target, cluster }];
+        let mut decisions = vec![Decision::OpenSession { session: id, target, cluster }];
+        let mut then = Vec::new();
+        for (number, worker) in (1..).map(ProcessNumber).zip(&places) {
+            if let Some((decision, order)) = self.start(id, number, worker) {
+                decisions.push(decision);
+                then.push(order);
+            }
+        }
         self.out.push(Output::Commit { decisions, then });
         self.say(What::SessionOpened { session: id, target, cluster, processes });
         true
@@ -195,17 +200,24 @@ impl Run {
         for id in ids {
             while let Some((number, worker)) = self.addition(id) {
                 match self.start(id, number, &worker) {
-                    Some(order) => self.out.push(Output::Send(order)),
+                    Some((decision, order)) => self.commit_start(decision, order),
                     None => break,
                 }
             }
         }
     }
 
+    pub(crate) fn commit_start(&mut self, decision: Decision, order: Order) {
+        self.out.push(Output::Commit { decisions: vec![decision], then: vec![order] });
+    }
+
     /// The process to add to a session, if there is work and room for it.
     pub(crate) fn addition(&self, id: SessionId) -> Option<(ProcessNumber, WorkerId)> {
         let session = self.sessions.get(&id)?;
-        let told = session.first().is_some_and(|first| first.alone_told || first.stop.is_some());
+        // One that was not heard of yet may be at its serial groups.
+        let told = session
+            .first()
+            .is_some_and(|first| first.alone_told || first.stop.is_some() || first.held.is_some());
         if session.lost
             || session.closing
             || session.phase == Phase::Serial

@@ -125,7 +125,7 @@ impl Run {
         // failed, which may never say that it wants a group.
         let failed = self.target(target).is_some_and(|t| t.out.contains_key(&session.cluster));
         let ready = (process.wants || failed || process.spoiled) && process.is_empty();
-        if process.released || process.stop.is_some() || !ready {
+        if process.released || process.stop.is_some() || process.held.is_some() || !ready {
             return;
         }
         let open = self.target(target).filter(|t| t.is_open() && !failed && !process.spoiled);

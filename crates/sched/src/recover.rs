@@ -1,19 +1,52 @@
 //! What an earlier coordinator has left in the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use multibeam_model::link::SessionFact;
 use multibeam_model::outcome::Verdict;
-use multibeam_model::record::{AttemptState, GroupRecord, RunRecord};
-use multibeam_model::{GroupId, LossCause, TargetId};
+use multibeam_model::record::{AttemptState, GroupRecord, ProcessRecord, RunRecord, SessionRecord};
+use multibeam_model::{ClusterId, GroupId, LossCause, ProcessId, SessionId, TargetId};
 
-/// The state of a run that is taken over or up again. Its live attempts have been lost and its
-/// open sessions closed before it is read.
+/// The state of a run that is taken over or up again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// The number of the next session.
     pub next_session: u32,
     /// The targets that the ledger knows.
     pub targets: BTreeMap<TargetId, RecoveredTarget>,
+    /// What may still run, when the run is taken over. Without this its live attempts have been
+    /// lost and its open sessions closed before it was read.
+    pub takeover: Option<Takeover>,
+}
+
+/// What an earlier coordinator may have left running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Takeover {
+    /// How long a worker that has not come back may go on with what it has, counted from the
+    /// first input: at least its lease and the margin.
+    pub patience: Duration,
+    /// The open sessions.
+    pub sessions: BTreeMap<SessionId, RecoveredSession>,
+    /// The last session that each target had on each cluster.
+    pub served: BTreeMap<(TargetId, ClusterId), SessionId>,
+    /// Set when the run is cancelled: whether by force.
+    pub cancelled: Option<bool>,
+}
+
+/// An open session of a [`Takeover`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveredSession {
+    /// Its target.
+    pub target: TargetId,
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// What its processes must agree on.
+    pub facts: Vec<SessionFact>,
+    /// Whether its process 1 was handed anything out: it has got past its before-suite.
+    pub passed: bool,
+    /// Every process that was to be started in it.
+    pub processes: BTreeMap<ProcessId, ProcessRecord>,
 }
 
 /// One target of a [`Recovered`].
@@ -32,6 +65,8 @@ pub struct RecoveredGroup {
     pub attempts: u32,
     /// Why attempts were lost, oldest first.
     pub losses: Vec<LossCause>,
+    /// Set while its last attempt is live: on this process.
+    pub live: Option<ProcessId>,
     /// Set when an attempt counts: whether one of its specs failed.
     pub sealed: Option<bool>,
     /// Set when it gets no further attempt.
@@ -39,7 +74,7 @@ pub struct RecoveredGroup {
 }
 
 impl Recovered {
-    /// Reads a run's record.
+    /// Reads the record of a run that is taken up again: nothing of it runs any more.
     #[must_use]
     pub fn from_record(record: &RunRecord) -> Self {
         let last = record.sessions.keys().next_back();
@@ -57,6 +92,43 @@ impl Recovered {
                     (id, target)
                 })
                 .collect(),
+            takeover: None,
+        }
+    }
+
+    /// Reads the record of a run that is under way and has lost its coordinator: what its workers
+    /// still run is adopted, and who does not come back within `patience` is given up. The record
+    /// must have been read after the new coordinator took office.
+    #[must_use]
+    pub fn take_over(record: &RunRecord, patience: Duration) -> Self {
+        let sessions = record.sessions.iter();
+        let begun: BTreeSet<SessionId> = record
+            .attempts()
+            .filter(|(_, attempt)| attempt.process.number.is_first())
+            .map(|(_, attempt)| attempt.process.session)
+            .collect();
+        let takeover = Takeover {
+            patience,
+            sessions: sessions
+                .clone()
+                .filter(|(_, session)| session.closed.is_none())
+                .map(|(&id, session)| (id, RecoveredSession::new(session, begun.contains(&id))))
+                .collect(),
+            served: sessions.map(|(&id, it)| ((it.target, it.cluster), id)).collect(),
+            cancelled: record.cancelled.as_ref().map(|cancelled| cancelled.force),
+        };
+        Self { takeover: Some(takeover), ..Self::from_record(record) }
+    }
+}
+
+impl RecoveredSession {
+    fn new(record: &SessionRecord, passed: bool) -> Self {
+        Self {
+            target: record.target,
+            cluster: record.cluster,
+            facts: record.facts.clone(),
+            passed,
+            processes: record.processes.clone(),
         }
     }
 }
@@ -67,6 +139,7 @@ impl From<&GroupRecord> for RecoveredGroup {
         Self {
             attempts: record.next_number() - 1,
             losses: record.losses().cloned().collect(),
+            live: record.live().map(|attempt| attempt.process),
             sealed: sealed.map(|a| a.received.values().any(|report| report.state.is_failure())),
             given_up: record.given_up.clone(),
         }

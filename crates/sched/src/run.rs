@@ -1,6 +1,6 @@
 //! The whole state of a run, and the few ways in which attempts and processes change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use multibeam_model::command::Decision;
@@ -15,7 +15,7 @@ use multibeam_model::{
 
 use crate::cluster::{Cluster, Worker};
 use crate::group::{Group, Stand};
-use crate::recover::Recovered;
+use crate::recover::{Recovered, Takeover};
 use crate::session::{Process, Running, Session, Stop, Why};
 use crate::target::{Halt, Target};
 use crate::{Input, Order, Output, RunShape};
@@ -37,6 +37,12 @@ pub(crate) struct Run {
     pub(crate) fenced: bool,
     pub(crate) over: bool,
     pub(crate) now: Moment,
+    /// What is to be done first, when this run was taken over.
+    pub(crate) takeover: Option<Takeover>,
+    /// Until when workers that have not come back are waited for.
+    pub(crate) patient_until: Option<Moment>,
+    /// What waits for the plans of the targets that were under way.
+    pub(crate) deferred: VecDeque<Input>,
     /// Something changed without an output.
     pub(crate) changed: bool,
     /// The outputs of the input at hand.
@@ -65,6 +71,9 @@ impl Run {
             fenced: false,
             over: false,
             now: Moment::default(),
+            takeover: past.takeover,
+            patient_until: None,
+            deferred: VecDeque::new(),
             changed: false,
             out: Vec::new(),
         }
@@ -75,8 +84,11 @@ impl Run {
         if self.over || self.fenced {
             return;
         }
-        self.take_in(input);
-        if !self.fenced {
+        if let Some(takeover) = self.takeover.take() {
+            self.take_over(takeover);
+        }
+        self.take_in_order(input);
+        if !self.fenced && !self.lacks_plans() {
             self.settle();
         }
         out.append(&mut self.out);
@@ -162,13 +174,14 @@ impl Run {
 
     // === processes ===
 
-    /// The order that starts a process, which is a live one of its session from now on.
+    /// The decision and the order that start a process, which is a live one of its session from
+    /// now on.
     pub(crate) fn start(
         &mut self,
         session: SessionId,
         number: ProcessNumber,
         worker: &WorkerId,
-    ) -> Option<Order> {
+    ) -> Option<(Decision, Order)> {
         let share = self.open_share(self.sessions.get(&session)?);
         let session = self.sessions.get_mut(&session)?;
         let entry = session.numbers.entry(number).or_default();
@@ -176,22 +189,23 @@ impl Run {
         entry.finished = false;
         let id = ProcessId { session: session.id, number, incarnation: entry.incarnations };
         session.live.insert(number, Process::new(id, worker.clone()));
-        let serial_share = if number.is_first() {
+        let serial_share: Vec<GroupId> = if number.is_first() {
             session.share.clone_from(&share);
             share.into_iter().collect()
         } else {
             Vec::new()
         };
-        Some(Order {
-            worker: worker.clone(),
-            process: id,
-            order: ProcessOrder::Start(StartProcess {
-                target: session.target,
-                total: StartProcess::total_for(session.initial, number),
-                serial_share,
-                facts: session.facts.clone(),
-            }),
-        })
+        let (total, share) =
+            (StartProcess::total_for(session.initial, number), serial_share.clone());
+        let decision = Decision::StartProcess { process: id, worker: worker.clone(), total, share };
+        let start = StartProcess {
+            target: session.target,
+            total,
+            serial_share,
+            facts: session.facts.clone(),
+        };
+        let order = ProcessOrder::Start(start);
+        Some((decision, Order { worker: worker.clone(), process: id, order }))
     }
 
     /// Orders a process to stop, unless it is being stopped at least as hard.
@@ -200,7 +214,8 @@ impl Run {
         let Some(process) = self.process_mut(id) else {
             return;
         };
-        if process.stop.is_some_and(|stop| stop.how >= how) {
+        // One that was not heard of yet is stopped when it is.
+        if process.held.is_some() || process.stop.is_some_and(|stop| stop.how >= how) {
             return;
         }
         // A harder stop of the same process keeps the reason for which it began.

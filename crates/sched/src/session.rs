@@ -77,6 +77,9 @@ pub(crate) struct Process {
     pub(crate) productive: bool,
     /// It reported a spec as not run: it will not run any other either.
     pub(crate) spoiled: bool,
+    /// An earlier coordinator has started it, and its worker has not spoken of it yet: what was
+    /// handed out to it, begun or not.
+    pub(crate) held: Option<Vec<AttemptId>>,
 }
 
 /// An attempt that runs.
@@ -142,6 +145,16 @@ impl Session {
         }
     }
 
+    /// Its process 1 is gone. Unless that has got past its before-suite, or has told how that
+    /// ended, nobody else can go on.
+    pub(crate) fn lose_unless_begun(&mut self) {
+        let told = self.facts.iter().any(|fact| match fact {
+            SessionFact::ReportBeforeSuite { state } => state.is_failure(),
+            SessionFact::BeforeSuite { .. } => true,
+        });
+        self.lost |= !self.passed && !told;
+    }
+
     pub(crate) fn first(&self) -> Option<&Process> {
         self.live.get(&ProcessNumber::FIRST)
     }
@@ -167,6 +180,7 @@ impl Process {
             stop: None,
             productive: false,
             spoiled: false,
+            held: None,
         }
     }
 
@@ -177,7 +191,8 @@ impl Process {
 
     /// Whether nothing runs on it and nothing is queued.
     pub(crate) fn is_empty(&self) -> bool {
-        self.running.is_empty() && self.queued.is_none() && self.serial.is_empty()
+        let held = self.held.as_ref().is_some_and(|held| !held.is_empty());
+        self.running.is_empty() && self.queued.is_none() && self.serial.is_empty() && !held
     }
 
     /// Whether it waits for a group with nothing to do.
@@ -199,15 +214,19 @@ impl Process {
     /// Everything that was handed out to it and has not ended.
     pub(crate) fn attempts(&self) -> Vec<AttemptId> {
         let running = self.running.iter().map(|running| running.attempt);
-        running.chain(self.queued).chain(self.serial.iter().copied()).collect()
+        let held = self.held.iter().flatten().copied();
+        running.chain(self.queued).chain(self.serial.iter().copied()).chain(held).collect()
     }
 
     /// Forgets an attempt; whether it was here.
     pub(crate) fn drop_attempt(&mut self, attempt: AttemptId) -> bool {
-        let before = (self.running.len(), self.serial.len(), self.queued);
+        let before = self.attempts().len();
         self.running.retain(|running| running.attempt != attempt);
         self.serial.retain(|serial| *serial != attempt);
         self.queued.take_if(|queued| *queued == attempt);
-        before != (self.running.len(), self.serial.len(), self.queued)
+        if let Some(held) = &mut self.held {
+            held.retain(|held| *held != attempt);
+        }
+        before != self.attempts().len()
     }
 }

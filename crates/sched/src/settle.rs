@@ -245,9 +245,9 @@ impl Run {
                 return;
             }
             if let Some(worker) = worker
-                && let Some(order) = self.start(id, ProcessNumber::FIRST, &worker)
+                && let Some((decision, order)) = self.start(id, ProcessNumber::FIRST, &worker)
             {
-                self.out.push(Output::Send(order));
+                self.commit_start(decision, order);
                 self.set_phase(id, Phase::Parallel);
                 return;
             }

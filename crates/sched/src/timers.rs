@@ -7,6 +7,7 @@
 //! | a cluster not ready | its API server does not answer | it is given up for the run |
 //! | no worker | no usable cluster of a target has a worker | the target ends |
 //! | a preparation | a worker has not prepared a target | it does not count as one of its workers |
+//! | a takeover | a worker that should have processes has not come | its processes are lost |
 //! | a clean-up | a worker cleans up | it is no longer waited for |
 
 use std::time::Duration;
@@ -34,7 +35,7 @@ const STOP_MARGIN: Duration = Duration::from_secs(30);
 
 impl Run {
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
-        if self.over || self.fenced {
+        if self.over || self.fenced || self.lacks_plans() {
             return None;
         }
         let processes = self.processes().flat_map(|(session, process)| {
@@ -56,11 +57,13 @@ impl Run {
         let waits = |target: &Target| !target.prepared && target.ended.is_none();
         let waiting = self.targets.values().any(waits);
         let unprepared = unprepared.filter(|at| waiting && *at > self.now);
-        processes.chain(clusters).chain(targets).chain(unprepared).min()
+        let patience = self.patient_until.filter(|_| self.unheard_of().next().is_some());
+        processes.chain(patience).chain(clusters).chain(targets).chain(unprepared).min()
     }
 
     /// Does what is due.
     pub(crate) fn expire(&mut self) {
+        self.lose_the_unheard_of();
         self.stop_overdue();
         self.give_up_clusters();
         let now = self.now;

@@ -1,5 +1,6 @@
 //! Small runs, told step by step. Each step compares all that the scheduler wants done.
 
+#[allow(dead_code, reason = "other scenarios use the rest")]
 mod rig;
 
 use std::time::Duration;

@@ -65,6 +65,42 @@ fn sessions_open_and_close_once() {
 }
 
 #[test]
+fn every_process_of_a_session_is_on_record() {
+    let mut bench = Bench::new();
+    let process = |session| ProcessId {
+        session: SessionId(session),
+        number: ProcessNumber(1),
+        incarnation: 1,
+    };
+    let start = |session, worker: &str| Decision::StartProcess {
+        process: process(session),
+        worker: worker.into(),
+        total: 2,
+        share: vec![GroupId(3)],
+    };
+    let end = |complete| Decision::EndProcess { process: process(0), complete };
+    assert_eq!(bench.decide(end(true)), refused(Refusal::Unknown));
+    assert_eq!(bench.decide(start(0, "w")), Reply::Done);
+    assert_eq!(bench.decide(start(0, "w")), Reply::Duplicate);
+    assert_eq!(bench.decide(start(0, "v")), refused(Refusal::Conflict));
+    assert_eq!(bench.decide(start(4, "w")), refused(Refusal::Unknown));
+    assert_eq!(bench.decide(end(true)), Reply::Done);
+    assert_eq!(bench.decide(end(true)), Reply::Duplicate);
+    assert_eq!(bench.decide(end(false)), refused(Refusal::Conflict));
+    assert_eq!(bench.decide(start(0, "w")), Reply::Duplicate, "also after its end");
+    let record = &bench.record().sessions[&SessionId(0)].processes[&process(0)];
+    assert_eq!((record.share.as_slice(), record.ended), ([GroupId(3)].as_slice(), Some(true)));
+    assert_eq!(
+        bench.decide(Decision::CloseSession { session: SessionId(0), lost: false }),
+        Reply::Done
+    );
+    let late = ProcessId { incarnation: 2, ..process(0) };
+    let late =
+        Decision::StartProcess { process: late, worker: "w".into(), total: 2, share: Vec::new() };
+    assert_eq!(bench.decide(late), refused(Refusal::Unknown), "the session is over");
+}
+
+#[test]
 fn the_first_fact_of_a_kind_stays() {
     let mut bench = Bench::new();
     let before = |data: &[u8]| Change::Fact {

@@ -1,9 +1,13 @@
 //! The words in which the scenarios are told. Ids are written as they print: `s1p2.3` is the third
 //! copy of process 2 of session 1, `g4#2` the second attempt of group 4 (of the process's target).
 
+mod ledger;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ledger::Ledger;
+use multibeam_model::adopt::Roster;
 use multibeam_model::command::Decision;
 use multibeam_model::event::What;
 use multibeam_model::link::{ProcessNews, ProcessOrder, SessionFact};
@@ -11,7 +15,7 @@ use multibeam_model::outcome::ProcessEnd;
 use multibeam_model::plan::{GroupPlan, TargetPlan};
 use multibeam_model::run::Limits;
 use multibeam_model::{
-    AttemptId, ClusterId, GroupId, Moment, ProcessId, ProcessNumber, SessionId, SpecState,
+    AttemptId, ClusterId, GroupId, Moment, ProcessId, ProcessNumber, RunId, SessionId, SpecState,
     TargetId, WorkerId,
 };
 use multibeam_sched::{
@@ -24,6 +28,10 @@ pub(crate) struct Rig {
     now: Moment,
     out: Vec<String>,
     sessions: BTreeMap<SessionId, TargetId>,
+    ledger: Ledger,
+    roster: Roster,
+    /// What is sent does not arrive any more.
+    cut: bool,
 }
 
 pub(crate) fn parallel(id: u32, secs: u64) -> GroupPlan {
@@ -84,6 +92,9 @@ impl Rig {
             now: Moment(0),
             out: Vec::new(),
             sessions: BTreeMap::new(),
+            ledger: Ledger::default(),
+            roster: Roster::default(),
+            cut: false,
         }
     }
 
@@ -94,8 +105,33 @@ impl Rig {
 
     pub(crate) fn recover(&mut self, next_session: u32, target: RecoveredTarget) {
         let targets = BTreeMap::from([(TargetId(0), target)]);
-        let past = Recovered { next_session, targets };
+        let past = Recovered { next_session, targets, takeover: None };
+        let known = past.targets.clone();
         *self = Self::with(self.shape.clone(), Some(past));
+        self.ledger.targets = known;
+    }
+
+    /// From now on the coordinator's orders do not arrive.
+    pub(crate) fn cut(&mut self) {
+        self.cut = true;
+    }
+
+    /// The coordinator dies, and another one takes over.
+    pub(crate) fn take_over(&mut self, cancelled: Option<bool>) {
+        let past = self.ledger.recover(&self.shape, cancelled);
+        self.sched = Scheduler::new(self.shape.clone(), Some(past));
+        self.cut = false;
+        self.out.clear();
+    }
+
+    /// A worker comes to the new coordinator. All workers are told apart by where their processes
+    /// were started.
+    pub(crate) fn back(&mut self, name: &str, cluster: u32, slots: u32) {
+        self.worker(name, cluster, slots);
+        let mine = |process: &ProcessId| self.ledger.is_on(*process, name);
+        let standing = self.roster.standing(self.now).into_iter().map(|(_, process)| process);
+        let processes = standing.filter(|it| mine(&it.process)).collect();
+        self.tell(Input::Adopt { worker: WorkerId::from(name), processes });
     }
 
     /// Every clean-up asked for from now on is done at once, and not shown.
@@ -119,6 +155,8 @@ impl Rig {
     }
 
     pub(crate) fn news(&mut self, id: &str, news: ProcessNews) {
+        self.ledger.news(process(id).session, &news);
+        self.roster.told(&RunId::from("r"), process(id), &news, self.now);
         self.tell(Input::Process { process: process(id), news });
     }
 
@@ -215,6 +253,7 @@ impl Rig {
     }
 
     fn note_decision(&mut self, decision: &Decision) {
+        self.ledger.decide(decision);
         let short = |id: &AttemptId| format!("g{}#{}", id.group, id.number);
         let text = match decision {
             Decision::OpenSession { session, target, cluster } => {
@@ -226,6 +265,8 @@ impl Rig {
             Decision::HandOut { attempt, process, .. } => {
                 format!("{} to {process}", short(attempt))
             }
+            // Said by its order, and by what became of the session.
+            Decision::StartProcess { .. } | Decision::EndProcess { .. } => return,
             Decision::Lose { attempt, .. } => format!("lose {}", short(attempt)),
             Decision::Return { attempt } => format!("return {}", short(attempt)),
             Decision::GiveUp { group, .. } => format!("give up {group}"),
@@ -236,6 +277,9 @@ impl Rig {
 
     fn note_order(&mut self, order: &Order) {
         let Order { worker, process, order } = order;
+        if !self.cut {
+            self.roster.ordered(&RunId::from("r"), *process, order);
+        }
         let text = match order {
             ProcessOrder::Start(start) => {
                 let total = start.total;

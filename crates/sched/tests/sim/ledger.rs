@@ -3,7 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::command::{Decision, Refusal};
-use multibeam_model::{AttemptId, GroupId, LossCause, ProcessId, SessionId, TargetId};
+use multibeam_model::link::SessionFact;
+use multibeam_model::record::{
+    AttemptRecord, AttemptState, Cancelled, GroupRecord, PayloadRef, ProcessRecord, ReportRecord,
+    RunRecord, SessionRecord, TargetEnd,
+};
+use multibeam_model::{
+    AttemptId, ClusterId, Epoch, GroupId, LossCause, ProcessId, ProcessNumber, RunId, SessionId,
+    SpecIndex, SpecState, TargetId, Timestamp, WorkerId,
+};
 use multibeam_sched::{Recovered, RecoveredGroup, RecoveredTarget};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +30,15 @@ pub(crate) enum State {
 pub(crate) struct Ledger {
     pub(crate) groups: BTreeMap<(TargetId, GroupId), Vec<State>>,
     pub(crate) given_up: BTreeMap<(TargetId, GroupId), LossCause>,
-    pub(crate) cancelled: bool,
+    /// Set when the run is cancelled: whether by force.
+    pub(crate) cancelled: Option<bool>,
     pub(crate) open: BTreeSet<SessionId>,
     pub(crate) last_session: u32,
+    /// Where attempts were handed to.
+    places: BTreeMap<AttemptId, (ProcessId, WorkerId)>,
+    sessions: BTreeMap<SessionId, (TargetId, ClusterId)>,
+    facts: BTreeMap<SessionId, Vec<SessionFact>>,
+    processes: BTreeMap<ProcessId, ProcessRecord>,
     /// Every hand-out, in order.
     pub(crate) handed_out: Vec<(AttemptId, ProcessId)>,
     /// Attempts with a report, and attempts after which their process goes on without a seal.
@@ -43,7 +57,15 @@ impl Ledger {
         attempts.filter(|state| matches!(state, State::Lost(_))).count()
     }
 
-    pub(crate) fn hand_out(&mut self, id: AttemptId, to: ProcessId) -> Result<(), Refusal> {
+    pub(crate) fn hand_out(
+        &mut self,
+        id: AttemptId,
+        process: ProcessId,
+        worker: &WorkerId,
+    ) -> Result<(), Refusal> {
+        assert!(self.open.contains(&process.session), "{id} handed out in a closed session");
+        let started = self.processes.get(&process).is_some_and(|p| p.ended.is_none());
+        assert!(started, "{id} handed out to {process}, which the ledger does not know");
         let given_up = self.given_up.contains_key(&(id.target, id.group));
         assert!(!given_up, "{id} handed out after its group was given up");
         let attempts = self.groups.entry((id.target, id.group)).or_default();
@@ -55,11 +77,12 @@ impl Ledger {
         if id.number != expected {
             return Err(Refusal::WrongNumber { expected });
         }
-        if self.cancelled {
+        if self.cancelled.is_some() {
             return Err(Refusal::RunOver);
         }
         attempts.push(State::Live);
-        self.handed_out.push((id, to));
+        self.places.insert(id, (process, worker.clone()));
+        self.handed_out.push((id, process));
         Ok(())
     }
 
@@ -73,17 +96,56 @@ impl Ledger {
                 assert!(before.is_none(), "given up twice: {target} {group}");
                 None
             }
-            Decision::OpenSession { session, .. } => {
+            Decision::OpenSession { session, target, cluster } => {
                 assert!(session.0 > self.last_session, "session numbers grow");
+                self.sessions.insert(*session, (*target, *cluster));
                 self.last_session = session.0;
                 self.open.insert(*session);
                 None
             }
             Decision::CloseSession { session, .. } => {
                 assert!(self.open.remove(session), "only open sessions are closed");
+                let mut here = self.processes.iter().filter(|(id, _)| id.session == *session);
+                assert!(here.all(|(_, p)| p.ended.is_some()), "{session} closes with a process");
+                None
+            }
+            Decision::StartProcess { process, worker, total, share } => {
+                assert!(self.open.contains(&process.session), "{process} starts after its session");
+                let (worker, share) = (worker.clone(), share.clone());
+                let record = ProcessRecord { worker, total: *total, share, ended: None };
+                let before = self.processes.insert(*process, record);
+                assert!(before.is_none(), "{process} starts twice");
+                None
+            }
+            Decision::EndProcess { process, complete } => {
+                let live = |(id, state): (&AttemptId, &State)| {
+                    *state == State::Live && self.places[id].0 == *process
+                };
+                assert!(
+                    !self.attempts().any(|(id, state)| live((&id, state))),
+                    "{process} ends early"
+                );
+                let record = self.processes.get_mut(process).expect("only started ones end");
+                assert!(record.ended.replace(*complete).is_none(), "{process} ends twice");
                 None
             }
             other => panic!("not the scheduler's decision: {other:?}"),
+        }
+    }
+
+    fn attempts(&self) -> impl Iterator<Item = (AttemptId, &State)> {
+        self.groups.iter().flat_map(|(&(target, group), states)| {
+            (1..)
+                .zip(states)
+                .map(move |(number, state)| (AttemptId { target, group, number }, state))
+        })
+    }
+
+    pub(crate) fn state_fact(&mut self, session: SessionId, fact: SessionFact) {
+        let facts = self.facts.entry(session).or_default();
+        let kind = std::mem::discriminant(&fact);
+        if !facts.iter().any(|known| std::mem::discriminant(known) == kind) {
+            facts.push(fact);
         }
     }
 
@@ -136,6 +198,9 @@ impl Ledger {
         ended: &BTreeMap<TargetId, multibeam_model::outcome::Verdict>,
     ) -> Recovered {
         self.open.clear();
+        for process in self.processes.values_mut() {
+            process.ended.get_or_insert(false);
+        }
         for id in self.queued() {
             *self.state(id).expect("it is live") = State::Returned;
         }
@@ -156,6 +221,7 @@ impl Ledger {
                     State::Sealed { failed } => Some(*failed),
                     _ => None,
                 }),
+                live: None,
                 given_up: self.given_up.get(&(target, group)).cloned(),
             };
             targets.entry(target).or_default().groups.insert(group, recovered);
@@ -163,6 +229,89 @@ impl Ledger {
         for (&target, &verdict) in ended {
             targets.entry(target).or_default().ended = Some(verdict);
         }
-        Recovered { next_session: self.last_session + 1, targets }
+        Recovered { next_session: self.last_session + 1, targets, takeover: None }
+    }
+
+    /// What a coordinator that takes over finds.
+    pub(crate) fn record(
+        &self,
+        ended: &BTreeMap<TargetId, multibeam_model::outcome::Verdict>,
+    ) -> RunRecord {
+        let mut record = RunRecord {
+            run: RunId::from("r"),
+            spec: Vec::new(),
+            seed: 1,
+            created: Timestamp(0),
+            cancelled: self.cancelled.map(|force| Cancelled {
+                by: String::new(),
+                force,
+                at: Timestamp(0),
+            }),
+            resumed: Vec::new(),
+            ended: None,
+            targets: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            cleaned: Vec::new(),
+        };
+        for (&(target, group), states) in &self.groups {
+            let ids = (1..).map(|number| AttemptId { target, group, number });
+            let attempts = ids.zip(states).map(|(id, state)| self.attempt_record(id, state));
+            let given_up = self.given_up.get(&(target, group)).cloned();
+            let group_record = GroupRecord { attempts: attempts.collect(), given_up };
+            record.targets.entry(target).or_default().groups.insert(group, group_record);
+        }
+        for (&target, &verdict) in ended {
+            let end = TargetEnd { verdict, cause: None, at: Timestamp(0) };
+            record.targets.entry(target).or_default().end = Some(end);
+        }
+        for (&session, &(target, cluster)) in &self.sessions {
+            let here = self.processes.iter().filter(|(id, _)| id.session == session);
+            let session_record = SessionRecord {
+                target,
+                cluster,
+                closed: (!self.open.contains(&session)).then_some(false),
+                facts: self.facts.get(&session).cloned().unwrap_or_default(),
+                processes: here.map(|(id, process)| (*id, process.clone())).collect(),
+                nodes: BTreeMap::new(),
+            };
+            record.sessions.insert(session, session_record);
+        }
+        record
+    }
+
+    fn attempt_record(&self, id: AttemptId, state: &State) -> AttemptRecord {
+        let nobody = || {
+            let (session, number) = (SessionId(0), ProcessNumber(2));
+            (ProcessId { session, number, incarnation: 1 }, WorkerId::from("nobody"))
+        };
+        let (process, worker) = self.places.get(&id).cloned().unwrap_or_else(nobody);
+        let report = |failed: bool| ReportRecord {
+            spec: SpecIndex(0),
+            state: if failed { SpecState::Failed } else { SpecState::Passed },
+            explained: false,
+            cluster_lost: false,
+            payload: PayloadRef { index: 1 },
+            len: 1,
+        };
+        let received = match state {
+            State::Sealed { failed } => BTreeMap::from([(0, report(*failed))]),
+            _ => BTreeMap::new(),
+        };
+        AttemptRecord {
+            number: id.number,
+            process,
+            worker,
+            epoch: Epoch(1),
+            handed_out: self.handed_out.iter().position(|(of, _)| *of == id).unwrap_or(0) as u64,
+            reports: 1,
+            state: match state {
+                State::Live => AttemptState::Live,
+                State::Sealed { .. } => AttemptState::Sealed,
+                State::Lost(cause) => AttemptState::Lost(cause.clone()),
+                State::Returned | State::Foreign => AttemptState::Returned,
+            },
+            received,
+            late: BTreeMap::new(),
+        }
     }
 }

@@ -75,6 +75,7 @@ fn measure(clusters: u32, slots: u32, guess: Guess) -> (f64, f64) {
         cancel: None,
         force: None,
         restart: None,
+        takeovers: Vec::new(),
         refuse_cluster: None,
         latency: (500, 3_000),
         startup: (1_000, 3_000),

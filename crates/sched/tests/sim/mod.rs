@@ -7,6 +7,7 @@ mod outputs;
 pub(crate) mod plan;
 pub(crate) mod process;
 mod rules;
+mod takeover;
 pub(crate) mod world;
 
 /// A small seeded generator (splitmix64).

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::event::What;
-use multibeam_model::{AttemptId, LossCause, ProcessId, SessionId};
+use multibeam_model::outcome::ProcessEnd;
+use multibeam_model::{AttemptId, LossCause, ProcessId, SessionId, WorkerId};
 use multibeam_sched::{Input, Order, Output};
 
 use super::ledger::State;
@@ -17,17 +18,24 @@ impl World {
             Output::Send(order) => self.send(order),
             Output::SendFact { worker, session, fact } => {
                 if let multibeam_model::link::SessionFact::BeforeSuite { state, .. } = fact {
-                    self.reach(&worker.clone(), Event::Fact(worker, session, !state.is_failure()));
+                    let fact =
+                        Event::Fact(self.epoch, worker.clone(), session, !state.is_failure());
+                    self.reach(&worker, fact);
                 }
             }
             Output::CleanUp { worker, process } => {
                 self.saw("clean-up");
                 let after = if self.rng.chance(5) { 1_000 } else { self.rng.range(0, 60) };
                 let input = Input::CleanedUp { process };
-                self.at(Duration::from_secs(after), Event::News(worker, input));
+                self.at(Duration::from_secs(after), Event::News(self.epoch, worker, input));
             }
             Output::Event(What::ClusterGivenUp { .. }) => self.saw("cluster given up"),
             Output::Event(What::SessionClosed { lost: true, .. }) => self.saw("session lost"),
+            Output::Event(What::ProcessEnded { end: ProcessEnd::NotStarted, .. })
+                if self.adopting =>
+            {
+                self.saw("takeover: a process never started");
+            }
             Output::Event(_) => {}
             Output::AttemptLost { cause, given_up, .. } => {
                 if given_up {
@@ -54,6 +62,9 @@ impl World {
     fn commit(&mut self, decisions: &[Decision], then: Vec<Order>) {
         let mut refused = Vec::new();
         for decision in decisions {
+            if self.dies_now() {
+                return;
+            }
             if let Decision::HandOut { attempt, process, worker, .. } = decision {
                 assert!(!self.cancelled, "{attempt} handed out after the cancel");
                 let (target, cluster) = self.sessions[&process.session];
@@ -62,7 +73,7 @@ impl World {
                 assert!(ready, "{attempt} handed out to a cluster that is not ready");
                 let here = self.workers.get(worker).is_none_or(|w| w.cluster == cluster);
                 assert!(here, "{attempt} goes to a worker of another cluster");
-                if let Err(refusal) = self.hand_out(*attempt, *process) {
+                if let Err(refusal) = self.hand_out(*attempt, *process, worker) {
                     refused.push((*attempt, refusal));
                 }
                 continue;
@@ -76,7 +87,14 @@ impl World {
                 self.sessions.insert(*session, (*target, *cluster));
             }
             match decision {
-                Decision::Return { .. } => self.saw("returned"),
+                Decision::Return { attempt } => {
+                    self.ends(*attempt);
+                    self.saw("returned");
+                    if self.adopting {
+                        self.saw("takeover: an order never arrived");
+                    }
+                }
+                Decision::Lose { attempt, .. } => self.ends(*attempt),
                 Decision::GiveUp { cause: LossCause::ClusterLost { .. }, .. } => {
                     self.saw("lost to the cluster twice")
                 }
@@ -88,7 +106,8 @@ impl World {
                 self.at(after, Event::Tell(Input::LossVoided { attempt, failed }));
             }
         }
-        if refused.is_empty() {
+        if self.dies_now() {
+        } else if refused.is_empty() {
             then.into_iter().for_each(|order| self.send(order));
         } else {
             self.saw("commit refused");
@@ -97,7 +116,18 @@ impl World {
         }
     }
 
-    fn hand_out(&mut self, attempt: AttemptId, to: ProcessId) -> Result<(), Refusal> {
+    /// The schedule ends an attempt: it must not run any more, whatever happened.
+    fn ends(&self, attempt: AttemptId) {
+        let runs = self.running.values().any(|running| *running == attempt);
+        assert!(!runs, "{attempt} is lost although it runs");
+    }
+
+    fn hand_out(
+        &mut self,
+        attempt: AttemptId,
+        process: ProcessId,
+        worker: &WorkerId,
+    ) -> Result<(), Refusal> {
         if self.rng.chance(self.setting.faults.refuse) {
             let attempts = self.ledger.groups.entry((attempt.target, attempt.group)).or_default();
             match self.rng.range(0, 2) {
@@ -110,11 +140,11 @@ impl World {
                 _ => {}
             }
         }
-        self.ledger.hand_out(attempt, to)
+        self.ledger.hand_out(attempt, process, worker)
     }
 
     fn send(&mut self, order: Order) {
         let worker = order.worker.clone();
-        self.reach(&worker, Event::Order(order));
+        self.reach(&worker, Event::Order(self.epoch, order));
     }
 }

@@ -58,7 +58,10 @@ pub(crate) struct Setting {
     pub(crate) unready: Vec<(ClusterId, Duration, Option<Duration>)>,
     pub(crate) cancel: Option<Duration>,
     pub(crate) force: Option<Duration>,
+    /// The run stops with all that runs, and is taken up again.
     pub(crate) restart: Option<Duration>,
+    /// The coordinator dies, and another one takes over after a while.
+    pub(crate) takeovers: Vec<(Duration, Duration)>,
     pub(crate) refuse_cluster: Option<(TargetId, ClusterId, Duration)>,
     /// The latencies of messages and commits, in microseconds.
     pub(crate) latency: (u64, u64),
@@ -141,6 +144,16 @@ impl Setting {
             let serves = &shape.targets[target.0 as usize].clusters;
             (target, serves[rng.next() as usize % serves.len()], at)
         });
+        let mut takeovers = Vec::new();
+        if wild && rng.chance(25) {
+            let mut at = Duration::from_millis(rng.range(0, 300_000));
+            for _ in 0..rng.range(1, 3) {
+                let longest = if rng.chance(20) { 70_000 } else { 5_000 };
+                takeovers.push((at, Duration::from_millis(rng.range(1, longest))));
+                let shortest = if rng.chance(50) { 1 } else { 60_000 };
+                at += Duration::from_millis(rng.range(shortest, 200_000));
+            }
+        }
         Self {
             shape,
             groups,
@@ -151,6 +164,7 @@ impl Setting {
             cancel,
             force,
             restart: some(rng, 10),
+            takeovers,
             refuse_cluster,
             latency: (500, 200_000),
             startup: (1_000, 20_000),

@@ -296,7 +296,9 @@ impl World {
             self.saw("before-suite failed");
         }
         let state = if failed { SpecState::Failed } else { SpecState::Passed };
-        self.say(id, ProcessNews::Fact(SessionFact::BeforeSuite { state, data: None }));
+        let fact = SessionFact::BeforeSuite { state, data: None };
+        self.ledger.state_fact(id.session, fact.clone());
+        self.say(id, ProcessNews::Fact(fact));
         let worker = self.p(id).worker.clone();
         if let Some(worker) = self.workers.get_mut(&worker) {
             worker.facts.entry(id.session).or_insert(!failed);
@@ -374,7 +376,7 @@ impl World {
         self.poke(id);
     }
 
-    fn die(&mut self, id: ProcessId, end: ProcessEnd, complete: bool) {
+    pub(crate) fn die(&mut self, id: ProcessId, end: ProcessEnd, complete: bool) {
         let last_output = if complete { String::new() } else { "boom".to_owned() };
         self.say(id, ProcessNews::Ended { end, complete, last_output });
         self.ended_spec(id);

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use multibeam_model::adopt::Roster;
 use multibeam_model::link::{ProcessNews, ProcessOrder};
 use multibeam_model::outcome::Verdict;
 use multibeam_model::{
-    AttemptId, Cause, ClusterId, Moment, ProcessId, SessionId, TargetId, WorkerId,
+    AttemptId, Cause, ClusterId, Moment, ProcessId, RunId, SessionId, TargetId, WorkerId,
 };
-use multibeam_sched::{Input, Order, Scheduler};
+use multibeam_sched::{Input, Order, Recovered, Scheduler};
 
 use super::Rng;
 use super::ledger::Ledger;
@@ -20,11 +21,11 @@ use super::process::SimProcess;
 pub(crate) enum Event {
     /// The scheduler is told.
     Tell(Input),
-    /// A worker's message arrives, if the worker is still known.
-    News(WorkerId, Input),
-    /// An order arrives.
-    Order(Order),
-    Fact(WorkerId, SessionId, bool),
+    /// A worker's message to the coordinator of an epoch arrives, if the worker is still known.
+    News(u64, WorkerId, Input),
+    /// An order of the coordinator of an epoch arrives.
+    Order(u64, Order),
+    Fact(u64, WorkerId, SessionId, bool),
     /// A process's timer; void unless its generation is this one.
     Timer(ProcessId, u64),
     Join(ClusterId, u32),
@@ -32,6 +33,16 @@ pub(crate) enum Event {
     Unready(ClusterId, bool),
     Cancel(bool),
     Restart,
+    /// The coordinator dies; another one takes over after this time.
+    Die(Duration),
+    /// A coordinator takes office and reads the ledger.
+    Office(u64),
+    /// It begins to serve with what it has read.
+    Serve(u64, Box<Recovered>),
+    /// A worker comes to the coordinator of an epoch.
+    Connect(u64, WorkerId),
+    /// A worker has lost its lease, unless it has come to a coordinator after this epoch.
+    LeaseOver(u64, WorkerId),
 }
 
 pub(crate) struct SimWorker {
@@ -39,6 +50,9 @@ pub(crate) struct SimWorker {
     pub(crate) slots: u32,
     /// Sessions whose before-suite state it knows: whether it passed.
     pub(crate) facts: BTreeMap<SessionId, bool>,
+    /// The coordinator that it speaks with, or spoke with last.
+    pub(crate) epoch: u64,
+    pub(crate) roster: Roster,
     to: Moment,
     from: Moment,
 }
@@ -56,7 +70,15 @@ pub(crate) struct World {
     pub(crate) ended: BTreeMap<TargetId, (Verdict, Option<Cause>)>,
     pub(crate) over: Option<Verdict>,
     pub(crate) trace: Vec<String>,
-    queue: BTreeMap<(Moment, u64), Event>,
+    pub(crate) queue: BTreeMap<(Moment, u64), Event>,
+    /// Counts the coordinators.
+    pub(crate) epoch: u64,
+    /// No coordinator serves.
+    pub(crate) down: bool,
+    /// So many decisions will be durable before the coordinator dies, and how long nobody follows.
+    pub(crate) doomed: Option<(u64, Duration)>,
+    /// What a worker told is being taken in.
+    pub(crate) adopting: bool,
     seq: u64,
     joined: u32,
     /// Specs that run, by process.
@@ -90,6 +112,10 @@ impl World {
             over: None,
             trace: Vec::new(),
             queue: BTreeMap::new(),
+            epoch: 1,
+            down: false,
+            doomed: None,
+            adopting: false,
             seq: 0,
             joined: 0,
             running: BTreeMap::new(),
@@ -130,6 +156,9 @@ impl World {
             let input = Input::ClusterRefused { target, cluster, reason };
             self.at(at, Event::Tell(input));
         }
+        for (at, gap) in s.takeovers {
+            self.at(at, Event::Die(gap));
+        }
         self.at(Duration::ZERO, Event::Tell(Input::Tick));
     }
 
@@ -159,7 +188,7 @@ impl World {
             assert!(steps < 200_000, "the run does not end");
             assert!(self.now < Moment(400_000_000_000), "the run takes too long");
             let next = self.queue.keys().next().map(|(at, _)| *at);
-            let deadline = self.sched.next_deadline();
+            let deadline = self.sched.next_deadline().filter(|_| !self.down);
             match (next, deadline) {
                 (Some(next), Some(deadline)) if deadline < next => self.tick(deadline),
                 (None, Some(deadline)) => self.tick(deadline),
@@ -182,17 +211,23 @@ impl World {
     fn step(&mut self, event: Event) {
         match event {
             Event::Tell(input) => self.tell(input),
-            Event::News(worker, input) => {
-                if self.workers.contains_key(&worker) {
+            Event::News(epoch, worker, input) => {
+                if epoch == self.epoch && self.workers.contains_key(&worker) {
                     self.tell(input);
                 }
             }
-            Event::Order(order) => self.order(order),
-            Event::Fact(worker, session, passed) => {
-                if let Some(worker) = self.workers.get_mut(&worker) {
-                    worker.facts.entry(session).or_insert(passed);
+            Event::Order(epoch, order) => {
+                if self.speaks_with(&order.worker, epoch) {
+                    self.order(order);
                 }
-                self.poke_session(session);
+            }
+            Event::Fact(epoch, id, session, passed) => {
+                if self.speaks_with(&id, epoch)
+                    && let Some(worker) = self.workers.get_mut(&id)
+                {
+                    worker.facts.entry(session).or_insert(passed);
+                    self.poke_session(session);
+                }
             }
             Event::Timer(process, generation) => self.timer(process, generation),
             Event::Join(cluster, slots) => self.join(cluster, slots),
@@ -208,29 +243,37 @@ impl World {
             }
             Event::Cancel(force) => {
                 self.saw(if force { "forced" } else { "cancelled" });
-                self.ledger.cancelled = true;
+                self.ledger.cancelled = self.ledger.cancelled.max(Some(force));
                 // The command is in the ledger before the scheduler hears of it.
                 let input = Input::Cancel { force };
                 let after = self.latency();
                 self.at(after, Event::Tell(input));
             }
             Event::Restart => self.restart(),
+            Event::Die(gap) => self.doom(gap),
+            Event::Office(epoch) => self.take_office(epoch),
+            Event::Serve(epoch, recovered) => self.serve(epoch, *recovered),
+            Event::Connect(epoch, worker) => self.come_to(epoch, &worker),
+            Event::LeaseOver(epoch, worker) => self.lease_over(epoch, &worker),
         }
     }
 
     fn join(&mut self, cluster: ClusterId, slots: u32) {
         self.joined += 1;
         let worker = WorkerId(format!("w{:03}", self.joined));
-        let sim =
-            SimWorker { cluster, slots, facts: BTreeMap::new(), to: self.now, from: self.now };
+        let sim = SimWorker {
+            cluster,
+            slots,
+            facts: BTreeMap::new(),
+            epoch: if self.down { 0 } else { self.epoch },
+            roster: Roster::default(),
+            to: self.now,
+            from: self.now,
+        };
         self.workers.insert(worker.clone(), sim);
         let input = Input::WorkerJoined { worker: worker.clone(), cluster, slots };
         self.tell(input);
-        for target in 0..self.setting.shape.targets.len() as u32 {
-            let after = Duration::from_millis(self.rng.range(0, 3_000));
-            let input = Input::WorkerPrepared { worker: worker.clone(), target: TargetId(target) };
-            self.at(after, Event::News(worker.clone(), input));
-        }
+        self.prepare(&worker, 0);
         if self.rng.chance(self.setting.faults.worker_loss) && self.joined < 12 {
             let after = Duration::from_millis(self.rng.range(100, 400_000));
             self.at(after, Event::LoseWorker(worker));
@@ -238,8 +281,9 @@ impl World {
     }
 
     /// The worker and its processes are gone at once; the scheduler is told after the lease.
-    fn lose_worker(&mut self, id: &WorkerId) {
+    pub(crate) fn lose_worker(&mut self, id: &WorkerId) {
         let Some(worker) = self.workers.remove(id) else { return };
+        let known = worker.epoch == self.epoch && !self.down;
         let gone: Vec<_> =
             self.processes.values().filter(|p| p.worker == *id).map(|p| p.id).collect();
         for process in gone {
@@ -247,52 +291,12 @@ impl World {
             self.running.remove(&process);
         }
         let lease = Duration::from_secs(if self.rng.chance(30) { 0 } else { 71 });
-        self.at(lease, Event::Tell(Input::WorkerLost { worker: id.clone() }));
+        if known {
+            self.at(lease, Event::Tell(Input::WorkerLost { worker: id.clone() }));
+        }
         if self.rng.chance(60) {
             let after = Duration::from_millis(self.rng.range(0, 100_000));
             self.at(after, Event::Join(worker.cluster, worker.slots));
-        }
-    }
-
-    /// The coordinator dies with everything; another one takes over after the leases.
-    fn restart(&mut self) {
-        if self.cancelled || self.ledger.cancelled {
-            return;
-        }
-        self.saw("restart");
-        self.processes.clear();
-        self.running.clear();
-        let old: Vec<_> = std::mem::take(&mut self.workers).into_values().collect();
-        let keep = |event: &Event| {
-            !matches!(
-                event,
-                Event::Tell(
-                    Input::WorkerLost { .. }
-                        | Input::CommitRefused { .. }
-                        | Input::LossVoided { .. }
-                        | Input::TargetPrepared(_)
-                )
-            )
-        };
-        self.queue.retain(|_, event| keep(event));
-        let ended = self.ended.iter().map(|(&id, (verdict, _))| (id, *verdict)).collect();
-        for attempt in self.ledger.queued() {
-            self.saw("returned unbegun");
-            assert!(!self.begun.contains(&attempt), "{attempt} had begun and is taken as queued");
-        }
-        let recovered = self.ledger.recover(&ended);
-        self.sched = Scheduler::new(self.setting.shape.clone(), Some(recovered));
-        for target in self.setting.groups.keys().copied().collect::<Vec<_>>() {
-            self.at(
-                Duration::from_secs(1),
-                Event::Tell(Input::TargetPrepared(self.setting.plan(target))),
-            );
-        }
-        for cluster in self.unready.clone() {
-            self.tell(Input::ClusterReady { cluster, ready: false });
-        }
-        for worker in old {
-            self.join(worker.cluster, worker.slots);
         }
     }
 
@@ -300,6 +304,10 @@ impl World {
 
     /// A worker's message: they arrive in order.
     pub(crate) fn news(&mut self, process: ProcessId, worker: &WorkerId, news: ProcessNews) {
+        let now = self.now;
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.roster.told(&RunId::from("r"), process, &news, now);
+        }
         self.hear(worker, Input::Process { process, news });
     }
 
@@ -307,8 +315,8 @@ impl World {
         let at = self.now + self.latency();
         let Some(worker) = self.workers.get_mut(id) else { return };
         worker.from = worker.from.max(at);
-        let at = worker.from;
-        self.at_moment(at, Event::News(id.clone(), input));
+        let (at, epoch) = (worker.from, worker.epoch);
+        self.at_moment(at, Event::News(epoch, id.clone(), input));
     }
 
     pub(crate) fn reach(&mut self, id: &WorkerId, event: Event) {
@@ -320,21 +328,27 @@ impl World {
     }
 
     pub(crate) fn tell(&mut self, input: Input) {
+        if self.down {
+            return;
+        }
         if matches!(input, Input::Cancel { .. }) {
             self.cancelled = true;
         }
+        self.adopting = matches!(input, Input::Adopt { .. });
         let mut out = Vec::new();
         self.sched.handle(self.now, input, &mut out);
         for output in out {
+            if self.dies_now() {
+                return;
+            }
             self.trace.push(format!("{} {output:?}", self.now.0));
             self.perform(output);
         }
     }
 
     fn order(&mut self, order: Order) {
-        if !self.workers.contains_key(&order.worker) {
-            return;
-        }
+        let Some(worker) = self.workers.get_mut(&order.worker) else { return };
+        worker.roster.ordered(&RunId::from("r"), order.process, &order.order);
         if let ProcessOrder::Start(start) = &order.order {
             assert!(order.process.number.0 <= start.total && start.total >= 2);
             if order.process.incarnation > 1 {
