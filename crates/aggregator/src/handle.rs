@@ -270,23 +270,31 @@ impl Handle {
     /// # Errors
     /// When the storage fails, or nothing with a payload stands there.
     pub fn payload(&self, at: PayloadRef) -> Result<Vec<u8>, LedgerError> {
-        let index = at.index;
+        let mut payload = Vec::new();
+        for index in self.read(|ledger| ledger.places(at)) {
+            payload.append(&mut self.bytes_at(index)?);
+        }
+        Ok(payload)
+    }
+
+    /// The bytes that one command brought.
+    fn bytes_at(&self, index: u64) -> Result<Vec<u8>, LedgerError> {
         let entry = self.shared.reader.entry(index);
         let entry = entry.map_err(|source| LedgerError::Entry { index, source })?;
         let entry = entry.ok_or(LedgerError::NoPayload { index })?;
         let command = Command::decode(&entry.data);
         let command =
             command.map_err(|source| LedgerError::Entry { index, source: source.into() })?;
-        let payload = match command {
-            Command::Run { change: Change::Report(report), .. } => Some(report.payload),
-            Command::Run { change: Change::SuiteNode(node), .. } => Some(node.payload),
-            Command::Run {
-                change: Change::Decide { decision: Decision::AdmitCatalog { catalog, .. }, .. },
-                ..
-            } => Some(catalog),
-            _ => None,
+        let Command::Run { change, .. } = command else {
+            return Err(LedgerError::NoPayload { index });
         };
-        payload.ok_or(LedgerError::NoPayload { index })
+        match change {
+            Change::Report(report) => Ok(report.payload),
+            Change::SuiteNode(node) => Ok(node.payload),
+            Change::Part(part) => Ok(part.payload),
+            Change::Decide { decision: Decision::AdmitCatalog { catalog, .. }, .. } => Ok(catalog),
+            _ => Err(LedgerError::NoPayload { index }),
+        }
     }
 
     /// Stops the ledger: what was proposed before is still made durable and answered, what comes

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use multibeam_model::command::{Change, Command, Decision, Refusal, Reply, SuiteNode};
+use multibeam_model::command::{Change, Command, Decision, PartOf, Refusal, Reply, SuiteNode};
 use multibeam_model::link::SessionFact;
 use multibeam_model::outcome::Verdict;
 use multibeam_model::record::{
@@ -11,7 +11,7 @@ use multibeam_model::record::{
 };
 use multibeam_model::{Epoch, ProcessId, RunId, SessionId, TargetId, Timestamp};
 
-use crate::{Claim, Ledger, attempt};
+use crate::{Claim, Ledger, attempt, parts};
 
 impl Ledger {
     /// Applies the command that stands at `index` in the log and answers it. The answer is the
@@ -93,6 +93,7 @@ impl Ledger {
             targets: BTreeMap::new(),
             sessions: BTreeMap::new(),
             cleaned: Vec::new(),
+            parts: Default::default(),
         };
         self.runs.insert(id.clone(), run);
         Reply::Done
@@ -105,8 +106,19 @@ fn apply_change(run: &mut RunRecord, newest: Epoch, here: PayloadRef, change: &C
             Reply::Refused(Refusal::OldEpoch { newest })
         }
         Change::Decide { epoch, decision } => decide(run, *epoch, here, decision),
-        Change::Report(report) => attempt::report(run, here, report),
-        Change::SuiteNode(node) => suite_node(run, here, node),
+        Change::Report(report) => {
+            let of = PartOf::Report { attempt: report.attempt, ordinal: report.ordinal };
+            let reply = attempt::report(run, here, report);
+            parts::join(run, of, here, &reply);
+            reply
+        }
+        Change::SuiteNode(node) => {
+            let of = PartOf::SuiteNode { process: node.process, ordinal: node.ordinal };
+            let reply = suite_node(run, here, node);
+            parts::join(run, of, here, &reply);
+            reply
+        }
+        Change::Part(part) => parts::part(run, here, part),
         Change::Fact { session, fact } => state_fact(run, *session, fact),
         Change::Cancel { by, force, at } => cancel(run, by, *force, *at),
     }

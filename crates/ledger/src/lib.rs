@@ -17,6 +17,7 @@ mod apply;
 mod attempt;
 pub mod merge;
 pub mod node;
+mod parts;
 mod payloads;
 mod snapshot;
 

@@ -27,5 +27,6 @@ pub(crate) fn of_run(run: &RunRecord) -> impl Iterator<Item = u64> + '_ {
     let sessions = run.sessions.values();
     let nodes = sessions.flat_map(|session| session.nodes.values().flat_map(|n| n.values()));
     let nodes = nodes.map(|node| node.payload);
-    catalogs.chain(reports).chain(nodes).map(|payload| payload.index)
+    let parts = run.parts.open.values().chain(run.parts.joined.values()).flatten().copied();
+    catalogs.chain(reports).chain(nodes).map(|payload| payload.index).chain(parts)
 }

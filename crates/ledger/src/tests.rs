@@ -2,6 +2,7 @@
 
 mod attempts;
 mod merging;
+mod parts;
 mod properties;
 mod runs;
 

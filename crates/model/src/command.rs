@@ -92,7 +92,45 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// A worker sends a part of a payload that is too large for one entry of the log. The report
+    /// that it belongs to comes last and carries the rest.
+    Part(Part),
 }
+
+/// A part of a payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The report whose payload it is of.
+    pub of: PartOf,
+    /// Its place in the payload, from 0. Parts come in order.
+    pub number: u32,
+    /// The bytes.
+    #[serde(with = "serde_bytes")]
+    pub payload: Vec<u8>,
+}
+
+/// A report by the place that it has in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PartOf {
+    /// The report of a spec.
+    Report {
+        /// Its attempt.
+        attempt: AttemptId,
+        /// Its place among the attempt's reports.
+        ordinal: u32,
+    },
+    /// The report of a suite node.
+    SuiteNode {
+        /// Its process.
+        process: ProcessId,
+        /// Its place among the process's suite nodes.
+        ordinal: u32,
+    },
+}
+
+/// Bytes of a payload in one entry of the log; a longer one travels in parts of this size, so that
+/// no entry holds the others up for long.
+pub const PART_BYTES: usize = 1 << 20;
 
 /// A decision of a coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

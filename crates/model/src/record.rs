@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::PartOf;
 use crate::ids::{
     AttemptId, ClusterId, Epoch, GroupId, ProcessId, RunId, SessionId, SpecIndex, TargetId,
     WorkerId,
@@ -45,6 +46,17 @@ pub struct RunRecord {
     pub sessions: BTreeMap<SessionId, SessionRecord>,
     /// What was removed from clusters, in order.
     pub cleaned: Vec<Cleaned>,
+    /// Payloads that came in parts.
+    pub parts: PartsRecord,
+}
+
+/// Payloads that came in parts: the places of the commands that brought these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartsRecord {
+    /// Those whose report has not come yet, in order.
+    pub open: BTreeMap<PartOf, Vec<u64>>,
+    /// Those before a report's own bytes, by the place of the report.
+    pub joined: BTreeMap<u64, Vec<u64>>,
 }
 
 /// Who cancelled a run.

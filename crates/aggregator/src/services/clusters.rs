@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use multibeam_model::command::Change;
+use multibeam_model::command::{Change, PartOf};
 use multibeam_model::record::RunRecord;
 use multibeam_model::run::RunSpec;
 use multibeam_model::{ClusterId, RunId};
@@ -15,6 +15,10 @@ pub(super) fn cluster_of(record: &RunRecord, change: &Change) -> Option<ClusterI
         Change::Report(report) => record.attempt(report.attempt)?.process.session,
         Change::SuiteNode(node) => node.process.session,
         Change::Fact { session, .. } => *session,
+        Change::Part(part) => match part.of {
+            PartOf::Report { attempt, .. } => record.attempt(attempt)?.process.session,
+            PartOf::SuiteNode { process, .. } => process.session,
+        },
         Change::Decide { .. } | Change::Cancel { .. } => return None,
     };
     record.sessions.get(&session).map(|session| session.cluster)

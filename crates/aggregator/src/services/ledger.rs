@@ -61,7 +61,11 @@ impl LedgerService {
     fn may_report(&self, peer: Option<&Peer>, command: &Command) -> Result<(), LedgerError> {
         let Command::Run {
             run,
-            change: change @ (Change::Report(_) | Change::SuiteNode(_) | Change::Fact { .. }),
+            change:
+                change @ (Change::Report(_)
+                | Change::SuiteNode(_)
+                | Change::Fact { .. }
+                | Change::Part(_)),
         } = command
         else {
             let reason = "only spec reports, suite nodes, and session facts are taken here";

@@ -131,6 +131,46 @@ pub enum AggregatorCommand {
         #[command(flatten)]
         place: MembersPlace,
     },
+    /// Read a directory from end to end and say what is wrong with it. Changes nothing.
+    Check {
+        /// The directory of an aggregator that does not run.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write everything in a directory to a file.
+    Backup {
+        /// The directory of an aggregator that does not run.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// The file; it must not be there yet.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Make a directory of a backup, or let a survivor go on alone.
+    ///
+    /// A backup is older than what its node has promised the others since. Restore it when the
+    /// whole group begins again from it; to replace one member, remove it and add a new one.
+    Restore {
+        /// The directory: empty or not there with --from; that of the survivor with --alone.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// The backup.
+        #[arg(long, value_name = "FILE", required_unless_present = "alone")]
+        from: Option<PathBuf>,
+        /// As another member of the backup's group.
+        #[arg(long, value_name = "N", requires = "from")]
+        node: Option<u64>,
+        /// When the majority is gone for good: make the directory of a surviving aggregator a new
+        /// group of one, and say what may be missing. The others must not come back.
+        #[arg(long, value_name = "GROUP", conflicts_with = "from")]
+        alone: Option<String>,
+        /// Where the survivor is reached, if its state does not know it.
+        #[arg(long, value_name = "URL", requires = "alone")]
+        address: Option<String>,
+    },
 }
 
 /// Where a group is.

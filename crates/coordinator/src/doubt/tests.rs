@@ -30,7 +30,8 @@ fn record(sessions: &[(u32, bool)], attempts: &[(u32, &str, AttemptState)]) -> R
         let closed = (!open).then_some(false);
         let (target, cluster) = (TargetId(0), ClusterId(0));
         let (facts, nodes) = (Vec::new(), BTreeMap::new());
-        (SessionId(*id), SessionRecord { target, cluster, closed, facts, nodes })
+        let processes = BTreeMap::new();
+        (SessionId(*id), SessionRecord { target, cluster, closed, facts, processes, nodes })
     };
     let group = |(id, (session, name, state)): (u32, &(u32, &str, AttemptState))| {
         let attempt = AttemptRecord {
@@ -57,6 +58,7 @@ fn record(sessions: &[(u32, bool)], attempts: &[(u32, &str, AttemptState)]) -> R
         targets: BTreeMap::new(),
         sessions: sessions.iter().map(session).collect(),
         cleaned: Vec::new(),
+        parts: Default::default(),
     };
     record.targets.entry(TargetId(0)).or_default().groups =
         (0..).zip(attempts).map(group).collect();

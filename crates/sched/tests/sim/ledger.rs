@@ -252,6 +252,7 @@ impl Ledger {
             targets: BTreeMap::new(),
             sessions: BTreeMap::new(),
             cleaned: Vec::new(),
+            parts: Default::default(),
         };
         for (&(target, group), states) in &self.groups {
             let ids = (1..).map(|number| AttemptId { target, group, number });

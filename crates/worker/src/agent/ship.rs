@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use multibeam_model::RunId;
-use multibeam_model::command::{Change, Command, Reply};
+use multibeam_model::command::{Change, Command, PART_BYTES, Part, PartOf, Reply};
 use multibeam_proto::aggregator::v1::ReportRequest;
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_rt::backoff::{Backoff, random, retry};
@@ -49,15 +49,37 @@ impl Shipper {
     ) -> Result<Reply, ShipError> {
         let change = match shipment {
             Shipment::Report(mut report) => {
-                report.payload = compress(report.payload).await?;
+                let of = PartOf::Report { attempt: report.attempt, ordinal: report.ordinal };
+                let payload = compress(report.payload).await?;
+                report.payload = self.ship_parts(of, payload).await?;
                 Change::Report(report)
             }
             Shipment::SuiteNode(mut node) => {
-                node.payload = compress(node.payload).await?;
+                let of = PartOf::SuiteNode { process: node.process, ordinal: node.ordinal };
+                let payload = compress(node.payload).await?;
+                node.payload = self.ship_parts(of, payload).await?;
                 Change::SuiteNode(node)
             }
             Shipment::Fact(fact) => Change::Fact { session, fact },
         };
+        self.propose(change).await
+    }
+
+    /// Ships all of a payload but what fits into one command, and gives that back.
+    async fn ship_parts(&self, of: PartOf, mut payload: Vec<u8>) -> Result<Vec<u8>, ShipError> {
+        for number in 0.. {
+            if payload.len() <= PART_BYTES {
+                break;
+            }
+            let rest = payload.split_off(PART_BYTES);
+            // A refusal is told by the report that follows as well.
+            self.propose(Change::Part(Part { of, number, payload })).await?;
+            payload = rest;
+        }
+        Ok(payload)
+    }
+
+    async fn propose(&self, change: Change) -> Result<Reply, ShipError> {
         let command = Command::Run { run: self.run.clone(), change };
         let bytes = Bytes::from(command.encode());
         let response = retry(Backoff::SERVICE, random, || {

@@ -1,5 +1,6 @@
 //! `multibeam aggregator`: serving, and what can be done with a group.
 
+mod directory;
 mod members;
 mod serve;
 
@@ -15,6 +16,15 @@ pub(super) async fn run(args: AggregatorArgs) -> Result<(), Exit> {
         }
         Some(AggregatorCommand::Remove { node, force, place }) => {
             members::remove(&place, node, force).await
+        }
+        Some(AggregatorCommand::Check { dir, json }) => directory::check(&dir, json),
+        Some(AggregatorCommand::Backup { dir, file }) => directory::backup(&dir, &file),
+        Some(AggregatorCommand::Restore { dir, from, node, alone, address }) => {
+            match (from, alone) {
+                (Some(from), _) => directory::restore(&from, &dir, node),
+                (None, Some(group)) => directory::alone(&dir, &group, address.as_deref()),
+                (None, None) => unreachable!("the syntax wants one of them"),
+            }
         }
     }
 }
