@@ -208,3 +208,14 @@ fn a_survivor_goes_on_alone() {
         }
     }
 }
+
+#[test]
+fn a_reader_keeps_the_directory_in_use() {
+    let temp = tempfile::tempdir().unwrap();
+    fill(temp.path());
+    let reader = DiskStore::open(temp.path()).unwrap().reader();
+    assert!(matches!(DiskStore::open(temp.path()), Err(StoreError::Locked { .. })));
+    assert_eq!(reader.entry(45).unwrap(), Some(entry(45)));
+    drop(reader);
+    DiskStore::open(temp.path()).unwrap();
+}

@@ -1,6 +1,7 @@
 //! What a disk holds apart from the bytes of entries, and what each call changes of it. Pure: the
 //! disks apply what is decided here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use multibeam_ledger::node::disk::{Base, Compact, HardState, Install, Recovered, Start, Write};
@@ -138,10 +139,10 @@ impl Content {
         // and what is staged comes first.
         let mut kept = Places::clone(&self.kept);
         kept.add(record.generation, record.start.first..=last);
-        kept.add(staged.generation, staged.indexes);
-        let newest = kept.clone();
-        let counts = |place, index| index <= new && newest.find(index) == Some(place);
-        let doomed = kept.split(counts);
+        let came = staged.indexes.iter().copied().collect::<BTreeSet<_>>();
+        let mut doomed = kept.split(|_, index| index <= new && !came.contains(&index));
+        kept.add(staged.generation, came.range(..=new).copied());
+        doomed.add(staged.generation, came.range(new + 1..).copied());
         self.kept = Arc::new(kept);
         // Not the generation of what was staged: that may have entries behind the base, and they
         // must not be taken for the log's.

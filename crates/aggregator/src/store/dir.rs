@@ -13,6 +13,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::StoreError;
 
@@ -23,12 +24,12 @@ pub(super) const SINGLE: u32 = 1;
 const RESTORING: &str = "RESTORING";
 const FORMAT_WORD: &str = "multibeam-ledger";
 
-/// An open store directory. Dropping it gives the lock back.
+/// An open store directory. The lock is given back when it is dropped and nobody shares it.
 #[derive(Debug)]
 pub(super) struct Dir {
     path: PathBuf,
     mark: File,
-    _lock: File,
+    lock: Arc<File>,
 }
 
 impl Dir {
@@ -82,7 +83,12 @@ impl Dir {
         }
         check_format(path, format)?;
         let mark = open_file(&path.join("MARK"))?;
-        Ok(Self { path: path.to_owned(), mark, _lock: lock })
+        Ok(Self { path: path.to_owned(), mark, lock: Arc::new(lock) })
+    }
+
+    /// Holds the lock as well, for as long as it is held itself.
+    pub(super) fn share_lock(&self) -> Arc<File> {
+        Arc::clone(&self.lock)
     }
 
     pub(super) fn path(&self) -> &Path {

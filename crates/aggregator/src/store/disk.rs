@@ -110,7 +110,7 @@ pub trait Disk: Send + 'static {
     /// fails.
     fn install(&mut self, install: &Install) -> Result<(), StoreError>;
 
-    /// A way to read entries from other threads. It lives as long as it is held, and sees what was
-    /// written as soon as the call that wrote it has returned.
+    /// A way to read entries from other threads. It sees what was written as soon as the call that
+    /// wrote it has returned. The directory is in use until all readers are dropped as well.
     fn reader(&self) -> SharedReader;
 }

@@ -17,7 +17,7 @@ use super::places::Places;
 use super::reader::Reader;
 
 /// Bytes that are staged between two flushes, so that what waits to be written stays bounded.
-const STAGE: usize = 4 << 20;
+const STAGE: usize = 1 << 20;
 
 /// A node's disk, in a directory of its own.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Store {
         let last = engine.last_before(layout::key(PARTS, u64::MAX, u32::MAX))?;
         let next_part = last.filter(|place| place.0 == PARTS).map_or(0, |place| place.1) + 1;
         let content = Content { record, kept: Arc::new(kept), doomed: Arc::new(doomed) };
-        let reader = Arc::new(Reader::new(engine.clone(), content.view(0)));
+        let reader = Arc::new(Reader::new(engine.clone(), content.view(0), dir.share_lock()));
         Ok(Self {
             reader,
             writer,

@@ -6,6 +6,8 @@ use std::io;
 use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use sled::{Batch, Db, IVec, Tree};
 
@@ -23,6 +25,10 @@ const ASKS: usize = 4;
 
 /// How often sled's own thread collects garbage, in milliseconds. Flushes do not wait for it.
 const HOUSEKEEPING_MS: u64 = 1000;
+
+/// How long this process may still use the files of a store that it has just closed: sled's threads
+/// finish what they are at. Nobody else can use them, because we have the directory's own lock.
+const LEFTOVER: Duration = Duration::from_secs(10);
 
 /// The open engine. Readers hold a clone of its tree.
 #[derive(Clone, Debug)]
@@ -48,12 +54,24 @@ impl Writer {
             .path(&log)
             .cache_capacity(CACHE)
             .flush_every_ms(Some(HOUSEKEEPING_MS));
-        let opened = guard(dir.path(), || {
-            let db = config.open()?;
-            let tree = db.open_tree("ledger")?;
-            Ok((db, tree))
-        });
+        let until = Instant::now() + LEFTOVER;
+        let opened = loop {
+            let opened = guard(dir.path(), || {
+                let db = config.clone().open()?;
+                let tree = db.open_tree("ledger")?;
+                Ok((db, tree))
+            });
+            match opened {
+                Err(StoreError::Engine(e)) if is_lock(&e) && Instant::now() < until => {
+                    thread::sleep(LEFTOVER / 500);
+                }
+                opened => break opened,
+            }
+        };
         let (db, tree) = match opened {
+            Err(StoreError::Engine(e)) if is_lock(&e) => {
+                return Err(StoreError::Locked { dir: dir.path().to_owned() });
+            }
             Err(StoreError::Engine(sled::Error::Io(e))) if !is_cut(&e) => {
                 return Err(io_error("open", &log, e));
             }
@@ -229,6 +247,11 @@ fn guard<T>(dir: &Path, call: impl FnOnce() -> sled::Result<T>) -> Result<T, Sto
 
 fn damaged(dir: &Path, what: String) -> StoreError {
     StoreError::Damaged { dir: dir.to_owned(), what }
+}
+
+/// Whether the engine's files are locked. sled gives that no kind of its own.
+fn is_lock(e: &sled::Error) -> bool {
+    matches!(e, sled::Error::Io(e) if e.to_string().starts_with("could not acquire lock"))
 }
 
 /// Whether a file of the engine is shorter than it says itself.

@@ -1,7 +1,8 @@
 //! Reads entries while the owner writes.
 
 use std::error::Error;
-use std::sync::{PoisonError, RwLock};
+use std::fs::File;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use multibeam_ledger::node::disk::{LogEntry, ReadLog};
@@ -15,11 +16,13 @@ use super::engine::{Engine, Found};
 pub(super) struct Reader {
     pub(super) engine: Engine,
     view: RwLock<View>,
+    // Behind `engine`: a reader that outlives its store keeps sled's files open.
+    _lock: Arc<File>,
 }
 
 impl Reader {
-    pub(super) fn new(engine: Engine, view: View) -> Self {
-        Self { engine, view: RwLock::new(view) }
+    pub(super) fn new(engine: Engine, view: View, lock: Arc<File>) -> Self {
+        Self { engine, view: RwLock::new(view), _lock: lock }
     }
 
     pub(super) fn view(&self) -> View {
