@@ -2,7 +2,7 @@
 //! aggregators may die, hang, or be replaced while a run goes on, and nothing is lost.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::net::TcpListener;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use multibeam_e2e::{
     Program, Results, RunFile, Scratch, assert_rendered_as_by_ginkgo, suites, trace, wait_for,
@@ -26,6 +26,7 @@ impl System {
     fn start() -> Self {
         let scratch = Scratch::new();
         let _ = scratch.run(["pki", "ca"]).expect(0);
+        let host = host();
         for (role, name) in [
             ("aggregator", "one"),
             ("coordinator", "one"),
@@ -33,14 +34,13 @@ impl System {
             ("worker", "b"),
             ("user", "me"),
         ] {
-            let _ = scratch.run(["pki", "issue", role, "--name", name]).expect(0);
+            let _ = scratch.run(["pki", "issue", role, "--name", name, "--host", &host]).expect(0);
         }
-        let urls: Vec<String> = (0..4).map(|_| format!("https://127.0.0.1:{}", port())).collect();
         let mut this = Self {
             scratch,
-            urls,
+            urls: (1..=4).map(|node| format!("https://{host}:740{node}")).collect(),
             aggregators: Vec::new(),
-            coordinator: format!("https://127.0.0.1:{}", port()),
+            coordinator: format!("https://{host}:7400"),
             _others: Vec::new(),
         };
         for node in 1..=3 {
@@ -165,9 +165,13 @@ fn assert_whole(scratch: &Scratch, results: &Results) {
     assert_eq!(executions, 402, "every spec ran exactly once");
 }
 
-/// A port that is free now.
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// An address of this machine that nobody else uses: members are told each other's addresses before
+/// they listen, so they cannot have ports that the system picks.
+fn host() -> String {
+    static SYSTEMS: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id() * 8 + SYSTEMS.fetch_add(1, Ordering::Relaxed);
+    let part = |divisor: u32| 1 + number / divisor % 250;
+    format!("127.{}.{}.{}", part(250 * 250), part(250), part(1))
 }
 
 fn bare(url: &str) -> &str {
