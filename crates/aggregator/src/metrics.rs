@@ -43,7 +43,8 @@ impl Collector for Standing {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let status = self.0.status();
         let others = status.members.iter().filter(|member| member.id != status.id);
-        let behind = others.filter_map(|member| Some(status.commit.saturating_sub(member.matched?)));
+        let behind =
+            others.filter_map(|member| Some(status.commit.saturating_sub(member.matched?)));
         let (mut running, mut ended, mut live, mut lost) = (0, 0, 0, 0);
         self.0.read(|ledger| {
             for run in ledger.runs() {

@@ -60,7 +60,9 @@ mod tests {
         };
         let (coordinator, at) = ("c".to_owned(), Timestamp(0));
         apply(Command::Claim { coordinator, at, take_over: true });
-        for (name, ended) in [("young", Some(950)), ("old", Some(800)), ("older", Some(7)), ("open", None)] {
+        for (name, ended) in
+            [("young", Some(950)), ("old", Some(800)), ("older", Some(7)), ("open", None)]
+        {
             let run = RunId::from(name);
             apply(Command::CreateRun { run: run.clone(), spec: Vec::new(), seed: 1, at });
             if let Some(ended) = ended {
