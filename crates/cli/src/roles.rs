@@ -27,6 +27,8 @@ pub(crate) fn coordinator() -> RequireRole {
 pub(crate) fn deadlines() -> Deadlines {
     Deadlines::new()
         .without("/multibeam.coordinator.v1.Coordinator/Work")
+        .without("/multibeam.aggregator.v1.Raft/Deliver")
+        .without("/multibeam.aggregator.v1.Raft/Install")
         .set("/multibeam.coordinator.v1.Coordinator/UploadCatalog", limits::UPLOAD_DEADLINE)
 }
 
@@ -45,4 +47,32 @@ pub(crate) fn aggregator() -> RequireRole {
         rules = rules.allow(format!("{LEDGER}/{call}"), &[Role::User, Role::Coordinator]);
     }
     rules
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_caller_that_sends_a_stream_has_a_deadline_of_its_own_or_none() {
+        let (coordinator, aggregator, raft) = (
+            include_str!("../../../proto/proto/multibeam/coordinator/v1/coordinator.proto"),
+            include_str!("../../../proto/proto/multibeam/aggregator/v1/aggregator.proto"),
+            include_str!("../../../proto/proto/multibeam/aggregator/v1/raft.proto"),
+        );
+        let (mut package, mut service, mut streams) = ("", "", 0);
+        for line in [coordinator, aggregator, raft].iter().flat_map(|file| file.lines()) {
+            let words: Vec<&str> =
+                line.split([' ', '(', ';']).filter(|it| !it.is_empty()).collect();
+            match words[..] {
+                ["package", name] => package = name,
+                ["service", name, ..] => service = name,
+                ["rpc", method, "stream", ..] => {
+                    let path = format!("/{package}.{service}/{method}");
+                    assert!(super::deadlines().has_own(&path), "{path}");
+                    streams += 1;
+                }
+                _ => {}
+            }
+        }
+        assert!(streams >= 4, "{streams}");
+    }
 }

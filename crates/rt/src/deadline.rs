@@ -45,6 +45,12 @@ impl Deadlines {
         self
     }
 
+    /// Whether a method has a deadline of its own, or none.
+    #[must_use]
+    pub fn has_own(&self, path: &str) -> bool {
+        self.table.contains_key(path)
+    }
+
     fn of(&self, path: &str) -> Option<Duration> {
         self.table.get(path).copied().unwrap_or(Some(limits::CALL_DEADLINE))
     }
