@@ -18,6 +18,7 @@ mod attempt;
 pub mod merge;
 pub mod node;
 mod payloads;
+pub mod plant;
 mod snapshot;
 
 #[cfg(test)]
