@@ -25,7 +25,7 @@ pub(crate) struct Aggregator {
     pub(crate) disk: Disk,
     pub(crate) node: Option<Node<Reader>>,
     boots: u64,
-    inbox: VecDeque<Inbound>,
+    pub(crate) inbox: VecDeque<Inbound>,
     /// What the disk is doing, and what of it has to be synced.
     busy: Option<(Vec<Op>, bool)>,
     tickets: BTreeMap<Ticket, Asker>,
@@ -38,11 +38,18 @@ pub(crate) struct Aggregator {
 }
 
 /// Something for the core.
-enum Inbound {
+pub(crate) enum Inbound {
     Plain(Input),
-    Propose { ticket: Ticket, commands: Vec<Command> },
+    Propose {
+        ticket: Ticket,
+        commands: Vec<Command>,
+    },
     /// With the payloads that came with it.
-    Snapshot { message: Received, state: Vec<u8>, staged: Vec<LogEntry> },
+    Snapshot {
+        message: Received,
+        state: Vec<u8>,
+        staged: Vec<LogEntry>,
+    },
 }
 
 /// Who waits for an answer.
@@ -53,6 +60,7 @@ struct Asker {
     attempt: u32,
     /// What a read must show at least.
     floor: u64,
+    reads: bool,
 }
 
 impl Aggregator {
@@ -75,7 +83,8 @@ impl Aggregator {
 
 impl World {
     pub(crate) fn found_nodes(&mut self) {
-        let recovered = multibeam_ledger::node::founding(&crate::rules::members(self.setting.nodes));
+        let recovered =
+            multibeam_ledger::node::founding(&crate::rules::members(self.setting.nodes));
         let defects = Defects {
             hard_not_written: self.fault == Some(Fault::HardStateNotWritten),
             suffix_kept: self.fault == Some(Fault::SuffixKept),
@@ -159,7 +168,8 @@ impl World {
         let aggregator = &mut self.nodes[n];
         aggregator.next_ticket += 1;
         let ticket = Ticket(aggregator.next_ticket);
-        let asker = Asker { host, call, attempt, floor };
+        let reads = matches!(ask, Ask::Read);
+        let asker = Asker { host, call, attempt, floor, reads };
         let stale = self.fault == Some(Fault::ReadWithoutIndex);
         aggregator.tickets.insert(ticket, asker);
         match ask {
@@ -179,7 +189,7 @@ impl World {
     }
 
     /// Works until there is nothing to do, or the disk has something to do.
-    fn drive(&mut self, n: usize) {
+    pub(crate) fn drive(&mut self, n: usize) {
         loop {
             if self.rules.broken.is_some() || self.nodes[n].busy.is_some() {
                 return;
@@ -251,20 +261,22 @@ impl World {
     }
 
     fn begin_work(&mut self, n: usize, work: Work) {
+        let mut ops = Vec::new();
+        let mut sync = false;
+        if let Some(install) = work.install {
+            let staged = self.nodes[n].disk.take_staged();
+            // What is in the log now may never have counted.
+            self.nodes[n].observed = install.base.index;
+            self.seen.count("snapshot installed");
+            note!(self, "node{} installs the state at {}", n + 1, install.base.index);
+            ops.push(Op::Install(Box::new(install), staged));
+            sync = self.fault != Some(Fault::SnapshotNotSynced);
+        }
         // What is applied now is known to be committed before anything leaves.
         self.observe(n);
         self.route(n, work.send, work.snapshots);
         for (ticket, answer) in work.answers {
             self.answer(n, ticket, answer);
-        }
-        let mut ops = Vec::new();
-        let mut sync = false;
-        if let Some(install) = work.install {
-            let staged = self.nodes[n].disk.take_staged();
-            self.seen.count("snapshot installed");
-            note!(self, "node{} installs the state at {}", n + 1, install.base.index);
-            ops.push(Op::Install(Box::new(install), staged));
-            sync = self.fault != Some(Fault::SnapshotNotSynced);
         }
         if work.unstage {
             self.seen.count("snapshot not needed");
@@ -366,7 +378,9 @@ impl World {
             }
             Answer::InOffice(answer) => Told::InOffice(answer),
             Answer::NotLeader(hint) => {
-                self.seen.count("not the leader");
+                // A read is answered by any node, but not without the leader's word.
+                let what = if asker.reads { "read refused" } else { "not the leader" };
+                self.seen.count(what);
                 Told::NotLeader(hint.and_then(|id| usize::try_from(id.0 - 1).ok()))
             }
             Answer::Busy => Told::Busy,
@@ -374,78 +388,5 @@ impl World {
         };
         let (call, attempt) = (asker.call, asker.attempt);
         self.send(n, asker.host, Packet::Answer { call, attempt, told });
-    }
-}
-
-// === states on their way ===
-
-/// A state that one node sends to another, payload by payload.
-#[derive(Clone, Debug)]
-pub(crate) struct Transfer {
-    from: Host,
-    to: Host,
-    message: Bytes,
-    state: Bytes,
-    payloads: Vec<u64>,
-    staged: Vec<LogEntry>,
-}
-
-impl World {
-    fn begin_transfer(&mut self, from: Host, order: SnapshotOrder) {
-        let to = usize::try_from(order.to.0).unwrap_or(1) - 1;
-        let SnapshotOrder { message, state, mut payloads, .. } = order;
-        // The member says what it has.
-        let has = self.nodes[to].disk.commit();
-        payloads.retain(|index| *index > has);
-        if self.fault == Some(Fault::SnapshotWithoutPayloads) {
-            payloads.clear();
-        }
-        payloads.reverse();
-        let transfer = Transfer { from, to, message, state, payloads, staged: Vec::new() };
-        let id = self.number();
-        self.transfers.insert(id, transfer);
-        self.seen.count("snapshot sent");
-        let delay = self.delay();
-        self.at(delay, Event::Transfer(id));
-    }
-
-    pub(crate) fn transfer(&mut self, id: u64) {
-        let Some(transfer) = self.transfers.get(&id) else { return };
-        let (from, to) = (transfer.from, transfer.to);
-        let stopped = self.machines[to].paused || self.machines[from].paused;
-        if stopped || self.rng.permille(self.net.loss) || !self.net.reaches(from, to) || !self.machines[to].up {
-            self.transfers.remove(&id);
-            self.seen.count("snapshot broken off");
-            let to = NodeId(to as u64 + 1);
-            if self.machines[from].up {
-                self.tell_node(from, Input::SnapshotSent { to, ok: false });
-            }
-            return;
-        }
-        let next = self.transfers.get_mut(&id).and_then(|transfer| transfer.payloads.pop());
-        if let Some(index) = next {
-            let Some(entry) = self.nodes[from].disk.entry(index) else {
-                let why = format!("node {} has lost the payload at {index}", from + 1);
-                return self.rules.breaks(why);
-            };
-            if let Some(transfer) = self.transfers.get_mut(&id) {
-                transfer.staged.push(entry);
-            }
-            let delay = self.delay() / 4;
-            return self.at(delay, Event::Transfer(id));
-        }
-        let Some(transfer) = self.transfers.remove(&id) else { return };
-        match Received::decode(&transfer.message) {
-            Ok(message) => {
-                let Transfer { state, staged, .. } = transfer;
-                let state = state.to_vec();
-                self.nodes[to].inbox.push_back(Inbound::Snapshot { message, state, staged });
-                self.drive(to);
-            }
-            Err(error) => self.rules.breaks(format!("a raft message cannot be read: {error}")),
-        }
-        if self.machines[from].up {
-            self.tell_node(from, Input::SnapshotSent { to: NodeId(to as u64 + 1), ok: true });
-        }
     }
 }

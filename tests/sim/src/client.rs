@@ -23,7 +23,9 @@ pub(crate) enum Purpose {
     /// A coordinator's claim.
     Claim,
     /// Its sign of life, sent at this time of its own clock.
-    Attend { sent: multibeam_model::Moment },
+    Attend {
+        sent: multibeam_model::Moment,
+    },
     /// Steps of a takeover.
     Create,
     Read,
@@ -31,9 +33,14 @@ pub(crate) enum Purpose {
     /// A batch of decisions.
     Commit,
     /// A user's cancel.
-    Cancel { force: bool },
+    Cancel {
+        force: bool,
+    },
     /// A shipment of a suite process.
-    Ship { process: multibeam_model::ProcessId, number: u64 },
+    Ship {
+        process: multibeam_model::ProcessId,
+        number: u64,
+    },
 }
 
 impl World {

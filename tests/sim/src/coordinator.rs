@@ -246,7 +246,8 @@ impl World {
     pub(crate) fn acting(&self) -> Option<usize> {
         let up = |n: &usize| self.machines[self.coordinator_host(*n)].up;
         let offices = (0..self.coordinators.len()).filter(up);
-        let offices = offices.filter_map(|n| Some((self.coordinators[n].office.as_ref()?.epoch, n)));
+        let offices =
+            offices.filter_map(|n| Some((self.coordinators[n].office.as_ref()?.epoch, n)));
         offices.max().map(|(_, n)| n)
     }
 

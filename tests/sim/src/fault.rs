@@ -53,8 +53,8 @@ pub enum Fault {
     ReportNotAwaited,
     /// A worker obeys an order again that comes twice.
     OrderTwice,
-    /// A coordinator takes worker messages in again that come twice, and out of their order.
-    NewsTwice,
+    /// Whether a sealed attempt has failed is taken from what its worker has told so far.
+    SealByHearsay,
     /// The serial phase begins while other processes still run.
     SerialTooEarly,
 }
@@ -84,7 +84,7 @@ pub const FAULTS: &[Fault] = &[
     Fault::SettledTooEarly,
     Fault::ReportNotAwaited,
     Fault::OrderTwice,
-    Fault::NewsTwice,
+    Fault::SealByHearsay,
     Fault::SerialTooEarly,
 ];
 

@@ -76,13 +76,26 @@ pub(crate) enum Body {
 /// What a worker says.
 #[derive(Clone, Debug)]
 pub(crate) enum News {
-    Heartbeat { sent_at: Moment },
-    Prepared { target: TargetId },
-    Process { process: ProcessId, news: ProcessNews },
-    ClusterReady { ready: bool },
-    CleanedUp { process: ProcessId },
+    Heartbeat {
+        sent_at: Moment,
+    },
+    Prepared {
+        target: TargetId,
+    },
+    Process {
+        process: ProcessId,
+        news: ProcessNews,
+    },
+    ClusterReady {
+        ready: bool,
+    },
+    CleanedUp {
+        process: ProcessId,
+    },
     /// Nothing that an earlier coordinator had it start lives any more.
-    Settled { epoch: Epoch },
+    Settled {
+        epoch: Epoch,
+    },
 }
 
 /// What a coordinator says.

@@ -56,7 +56,10 @@ struct Running {
 pub(crate) enum Activity {
     /// A suite node: before-suite or after-suite.
     SuiteNode,
-    Group { attempt: AttemptId, serial: bool },
+    Group {
+        attempt: AttemptId,
+        serial: bool,
+    },
 }
 
 /// The one run of a world.

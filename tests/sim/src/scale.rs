@@ -31,7 +31,7 @@ pub(crate) const CALL: Duration = ms(1_500);
 /// How long a worker waits for a welcome or an acknowledgement before it tries another coordinator.
 pub(crate) const STREAM: Duration = ms(3_500);
 /// How long after the end of all faults a run may take.
-pub(crate) const BOUND: Duration = ms(400_000);
+pub(crate) const BOUND: Duration = ms(1_200_000);
 
 /// How long the nodes have after the run to come to the same end.
 pub(crate) const AFTERWARDS: Duration = ms(8_000);

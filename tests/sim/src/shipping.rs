@@ -36,9 +36,10 @@ impl World {
     }
 
     pub(crate) fn drop_shipping(&mut self, host: Host, process: ProcessId) {
-        self.drop_calls(host, |purpose| {
-            matches!(purpose, Purpose::Ship { process: of, .. } if *of == process)
-        });
+        self.drop_calls(
+            host,
+            |purpose| matches!(purpose, Purpose::Ship { process: of, .. } if *of == process),
+        );
     }
 
     pub(crate) fn ship_before_suite(&mut self, host: Host, process: ProcessId) {
@@ -86,7 +87,13 @@ impl World {
         }
     }
 
-    pub(crate) fn shipped(&mut self, host: Host, process: ProcessId, number: u64, replies: &[Reply]) {
+    pub(crate) fn shipped(
+        &mut self,
+        host: Host,
+        process: ProcessId,
+        number: u64,
+        replies: &[Reply],
+    ) {
         let Some(suite) = self.suite_mut(host, process) else { return };
         let Some(shipping) = suite.shipping.take_if(|it| it.number == number) else { return };
         let reply = replies.first();
@@ -131,8 +138,7 @@ impl World {
         let failed = state.is_failure();
         let Some(suite) = self.suite_mut(host, process) else { return };
         suite.failed |= failed;
-        let (failed, cluster, early) =
-            (suite.failed, suite.cluster, suite.stage != Stage::Waiting);
+        let (failed, cluster, early) = (suite.failed, suite.cluster, suite.stage != Stage::Waiting);
         let news = if lost {
             let cause = self.cluster_lost(cluster);
             ProcessNews::Lost { attempt, cause }
@@ -149,7 +155,9 @@ impl World {
             }
             Some(Reply::Refused(Refusal::AttemptLost)) => self.seen.count("report after the loss"),
             Some(Reply::Done | Reply::Duplicate) => {}
-            other => self.rules.breaks(format!("report {ordinal} of {attempt} is answered {other:?}")),
+            other => {
+                self.rules.breaks(format!("report {ordinal} of {attempt} is answered {other:?}"))
+            }
         }
         if early {
             return;

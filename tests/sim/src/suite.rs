@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use multibeam_model::link::{ProcessNews, ProcessOrder, SessionFact, StartProcess, StopHow};
+use multibeam_model::link::{ProcessNews, SessionFact, StartProcess, StopHow};
 use multibeam_model::outcome::ProcessEnd;
 use multibeam_model::{AttemptId, ClusterId, LossCause, ProcessId, SessionId, SpecState};
 
@@ -20,7 +20,10 @@ pub(crate) enum Stage {
     Waiting,
     WaitingForFact,
     Asking,
-    Running { attempt: AttemptId, ordinal: u32 },
+    Running {
+        attempt: AttemptId,
+        ordinal: u32,
+    },
     /// Its cluster does not answer.
     Held,
     AwaitingOthers,
@@ -34,9 +37,9 @@ pub(crate) struct Suite {
     pub(crate) cluster: ClusterId,
     pub(crate) stage: Stage,
     generation: u64,
-    queue: VecDeque<AttemptId>,
+    pub(crate) queue: VecDeque<AttemptId>,
     asked: bool,
-    no_more: bool,
+    pub(crate) no_more: bool,
     pub(crate) serial: Option<VecDeque<AttemptId>>,
     pub(crate) stop: Option<StopHow>,
     /// It passes over what it is given.
@@ -102,7 +105,13 @@ impl World {
     }
 
     /// The process is in a stage, which ends after a while.
-    fn step_after(&mut self, host: Host, process: ProcessId, stage: Stage, time: Duration) {
+    pub(crate) fn step_after(
+        &mut self,
+        host: Host,
+        process: ProcessId,
+        stage: Stage,
+        time: Duration,
+    ) {
         let Some(suite) = self.suite_mut(host, process) else { return };
         if matches!(suite.stage, Stage::Dying(_)) {
             return;
@@ -177,8 +186,8 @@ impl World {
     fn spec_ends(&mut self, host: Host, process: ProcessId, attempt: AttemptId, ordinal: u32) {
         let nature = self.setting.groups[&attempt.target][&attempt.group].nature;
         let stopped = self.suites[&(host, process)].stop.is_some();
-        let dies = !stopped
-            && (nature == Nature::Poison || self.rng.permille(self.setting.spec_death));
+        let dies =
+            !stopped && (nature == Nature::Poison || self.rng.permille(self.setting.spec_death));
         if dies {
             self.seen.count("spec killed its process");
             return self.dies(host, process, ProcessEnd::Signal(11), false);
@@ -229,7 +238,13 @@ impl World {
         }
     }
 
-    pub(crate) fn tell_end(&mut self, host: Host, process: ProcessId, end: ProcessEnd, complete: bool) {
+    pub(crate) fn tell_end(
+        &mut self,
+        host: Host,
+        process: ProcessId,
+        end: ProcessEnd,
+        complete: bool,
+    ) {
         self.suites.remove(&(host, process));
         let last_output = String::new();
         self.tell(host, process, ProcessNews::Ended { end, complete, last_output });
@@ -276,7 +291,7 @@ impl World {
         }
     }
 
-    fn begin_group(&mut self, host: Host, process: ProcessId, attempt: AttemptId) {
+    pub(crate) fn begin_group(&mut self, host: Host, process: ProcessId, attempt: AttemptId) {
         let Some(suite) = self.suite_mut(host, process) else { return };
         suite.asked = true;
         suite.failed = false;
@@ -294,13 +309,19 @@ impl World {
         self.begin_spec(host, process, attempt, 0);
     }
 
-    pub(crate) fn begin_spec(&mut self, host: Host, process: ProcessId, attempt: AttemptId, ordinal: u32) {
+    pub(crate) fn begin_spec(
+        &mut self,
+        host: Host,
+        process: ProcessId,
+        attempt: AttemptId,
+        ordinal: u32,
+    ) {
         let time = self.setting.groups[&attempt.target][&attempt.group].spec;
         self.step_after(host, process, Stage::Running { attempt, ordinal }, time);
     }
 
     /// Process 1 walks through its share once the others are gone.
-    fn next_serial(&mut self, host: Host, process: ProcessId) {
+    pub(crate) fn next_serial(&mut self, host: Host, process: ProcessId) {
         loop {
             let Some(suite) = self.suite_mut(host, process) else { return };
             let skipping = suite.skipping || suite.stop.is_some();
@@ -322,69 +343,6 @@ impl World {
         self.step_after(host, process, Stage::AfterSuite, time);
     }
 
-    pub(crate) fn order_suite(&mut self, host: Host, process: ProcessId, order: ProcessOrder) {
-        match &order {
-            ProcessOrder::HandOut { attempt } => self.rules.handed(*attempt, process),
-            ProcessOrder::SerialPhase { attempts } => {
-                for attempt in attempts {
-                    self.rules.handed(*attempt, process);
-                }
-            }
-            _ => {}
-        }
-        let Some(suite) = self.suite_mut(host, process) else { return };
-        if matches!(suite.stage, Stage::Dying(_)) {
-            return;
-        }
-        match order {
-            ProcessOrder::Start(_) => {}
-            ProcessOrder::HandOut { attempt } => {
-                if suite.stop.is_some() {
-                    self.tell(host, process, ProcessNews::NotRun { attempt });
-                } else if suite.stage == Stage::Asking {
-                    self.begin_group(host, process, attempt);
-                } else {
-                    suite.queue.push_back(attempt);
-                }
-            }
-            ProcessOrder::NoMoreGroups => {
-                suite.no_more = true;
-                if suite.stage == Stage::Asking {
-                    self.ask(host, process);
-                }
-            }
-            ProcessOrder::SerialPhase { attempts } => {
-                suite.serial = Some(attempts.into());
-                if suite.stage == Stage::AwaitingOthers {
-                    self.next_serial(host, process);
-                }
-            }
-            ProcessOrder::Stop(how) => self.stop_suite(host, process, how),
-        }
-    }
-
-    fn stop_suite(&mut self, host: Host, process: ProcessId, how: StopHow) {
-        let Some(suite) = self.suite_mut(host, process) else { return };
-        suite.stop = suite.stop.max(Some(how));
-        suite.skipping = true;
-        let stage = suite.stage;
-        let queue: Vec<AttemptId> = suite.queue.drain(..).collect();
-        if how == StopHow::Kill {
-            return self.kill(host, process, ProcessEnd::Signal(9), 60);
-        }
-        for attempt in queue {
-            self.tell(host, process, ProcessNews::NotRun { attempt });
-        }
-        match stage {
-            Stage::Running { attempt, ordinal } => {
-                let time = self.some_ms(1, 1_500);
-                self.step_after(host, process, Stage::Running { attempt, ordinal }, time);
-            }
-            Stage::Asking | Stage::Held | Stage::WaitingForFact => self.ask(host, process),
-            _ => {}
-        }
-    }
-
     /// The state in which a spec ends.
     pub(crate) fn state_of(&self, suite: &Suite, attempt: AttemptId) -> SpecState {
         match self.setting.groups[&attempt.target][&attempt.group].nature {
@@ -396,9 +354,10 @@ impl World {
 
     /// A cluster answers again: processes that were held go on.
     pub(crate) fn let_go(&mut self, cluster: ClusterId) {
-        let held = self.suites.iter().filter(|(_, suite)| {
-            suite.cluster == cluster && suite.stage == Stage::Held
-        });
+        let held = self
+            .suites
+            .iter()
+            .filter(|(_, suite)| suite.cluster == cluster && suite.stage == Stage::Held);
         let held: Vec<(Host, ProcessId)> = held.map(|(key, _)| *key).collect();
         for (host, process) in held {
             self.ask(host, process);

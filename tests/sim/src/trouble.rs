@@ -15,6 +15,8 @@ pub(crate) enum Trouble {
     StartNode(usize),
     Pause(Host, Duration),
     PauseInOffice(Duration),
+    /// The host of the coordinator in office and of the leader sleeps.
+    PauseBoth(Duration),
     Resume(Host),
     SlowDisk(usize, bool),
     FullDisk(usize, bool),
@@ -22,7 +24,10 @@ pub(crate) enum Trouble {
     Cut(Vec<(Host, Host)>, Duration),
     Mend(u64),
     /// Cuts the coordinator in office off from the nodes, or from its workers.
-    CutOffice { from_nodes: bool, time: Duration },
+    CutOffice {
+        from_nodes: bool,
+        time: Duration,
+    },
     SlowNet(bool),
     CrashCoordinator(usize),
     CrashInOffice(Duration),
@@ -57,7 +62,7 @@ impl World {
         let long = self.some_ms(3_000, 30_000);
         let time = if self.rng.chance(50) { short } else { long };
         let cluster = self.setting.seats[w].cluster;
-        match self.rng.range(0, 30) {
+        match self.rng.range(0, 34) {
             0 | 1 => {
                 self.plan(at, Trouble::CrashNode(n));
                 self.plan(at + time, Trouble::StartNode(n));
@@ -134,7 +139,14 @@ impl World {
                 self.plan(at + back, Trouble::Unready(cluster, false));
             }
             28 => self.plan(at, Trouble::TakeOver(c)),
-            29 => {
+            29 | 30 => self.plan(at, Trouble::PauseBoth(long)),
+            31 | 32 => {
+                // A node falls behind, and a new coordinator may ask just that one.
+                let alone = self.alone(n, self.setting.nodes);
+                self.plan(at, Trouble::Cut(alone, Duration::from_secs(40)));
+                self.plan(at + short, Trouble::CrashInOffice(Duration::from_secs(30)));
+            }
+            33 => {
                 // The host of a coordinator and a node sleeps.
                 let host = self.coordinator_host(c);
                 self.plan(at, Trouble::Pause(host, long));
@@ -197,6 +209,17 @@ impl World {
                     let host = self.coordinator_host(n);
                     self.pause(host);
                     self.at(time, Event::Trouble(Trouble::Resume(host)));
+                }
+            }
+            Trouble::PauseBoth(time) => {
+                let leader = (0..self.nodes.len()).find(|n| self.nodes[*n].led);
+                let office = self.acting().map(|n| self.coordinator_host(n));
+                if let (Some(leader), Some(office)) = (leader, office) {
+                    self.seen.count("leader and coordinator in office paused");
+                    for host in [leader, office] {
+                        self.pause(host);
+                        self.at(time, Event::Trouble(Trouble::Resume(host)));
+                    }
                 }
             }
             Trouble::Resume(host) => self.resume(host),
@@ -266,8 +289,11 @@ impl World {
         let host = self.coordinator_host(n);
         self.seen.count("coordinator in office cut off");
         let nodes = self.setting.nodes;
-        let others: Vec<Host> =
-            if from_nodes { (0..nodes).collect() } else { (self.worker_host(0)..self.machines.len()).collect() };
+        let others: Vec<Host> = if from_nodes {
+            (0..nodes).collect()
+        } else {
+            (self.worker_host(0)..self.machines.len()).collect()
+        };
         // Sometimes a node, perhaps the leader, is on its side.
         let ally = self.rng.place(nodes * 2);
         let mut links: Vec<(Host, Host)> = others

@@ -58,6 +58,13 @@ impl World {
         self.now.since(at) > crate::scale::AFTERWARDS
     }
 
+    pub(crate) fn write_down(&mut self, line: String) {
+        let at = format!("{}.{:06}", self.now.0 / 1_000_000, self.now.0 % 1_000_000);
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{at:>11} {line}"));
+        }
+    }
+
     /// What the world waits for, when it takes too long.
     pub(crate) fn describe(&self) -> String {
         let acting = self.acting();
@@ -65,4 +72,43 @@ impl World {
         let leaders: Vec<usize> = (0..self.nodes.len()).filter(|n| self.nodes[*n].led).collect();
         format!("acting: {acting:?}, leaders: {leaders:?}, office: {office:?}")
     }
+}
+
+/// Runs seeds on two threads until one breaks a rule, the seeds are used up, or `goes_on`, which is
+/// told the number of seeds done and what was seen so far, says no.
+pub fn run_all(
+    seeds: std::ops::Range<u64>,
+    goes_on: impl Fn(u64, &Seen) -> bool + Sync,
+) -> (Seen, Option<(u64, String)>) {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Mutex, PoisonError};
+
+    let next = AtomicU64::new(seeds.start);
+    let all = Mutex::new((0, Seen::default(), None::<(u64, String)>));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let outcome = run(seed, None);
+                    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                    all.0 += 1;
+                    all.1.add(&outcome.seen);
+                    if let Some(why) = outcome.broken
+                        && all.2.as_ref().is_none_or(|(first, _)| seed < *first)
+                    {
+                        all.2 = Some((seed, why));
+                    }
+                    if all.2.is_some() || !goes_on(all.0, &all.1) {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let (_, seen, broken) = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (seen, broken)
 }

@@ -180,8 +180,11 @@ impl World {
                 agent.inbox = Inbox::default();
             }
             agent.welcomed = true;
-            let again: Vec<(u64, News)> =
-                agent.outbox.unacknowledged().map(|(number, news)| (number, news.clone())).collect();
+            let again: Vec<(u64, News)> = agent
+                .outbox
+                .unacknowledged()
+                .map(|(number, news)| (number, news.clone()))
+                .collect();
             let acknowledged = agent.inbox.last();
             for (number, news) in again {
                 let frame = Frame { number, acknowledged, body: Body::News(news) };

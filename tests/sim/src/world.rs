@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use multibeam_model::{Moment, ProcessId};
 
-use crate::aggregator::{Aggregator, Transfer};
+use crate::aggregator::Aggregator;
 use crate::client::Call;
 use crate::clock::Clock;
 use crate::coordinator::Coordinator;
@@ -18,6 +18,7 @@ use crate::seen::Seen;
 use crate::setting::Setting;
 use crate::stream::Stream;
 use crate::suite::Suite;
+use crate::transfer::Transfer;
 use crate::trouble::Trouble;
 use crate::worker::Worker;
 
@@ -49,25 +50,41 @@ pub(crate) enum Timer {
     /// A node's disk has done what it was asked.
     Disk,
     /// A call was not answered in time.
-    Call { call: u64, attempt: u32 },
+    Call {
+        call: u64,
+        attempt: u32,
+    },
     /// A call is tried again.
-    Retry { call: u64 },
+    Retry {
+        call: u64,
+    },
     /// A coordinator looks at its office: it claims, attends, gives silent workers up.
     Claim,
     Attend,
     LeaseCheck,
     /// The scheduler wanted to be woken.
-    Scheduler { generation: u64 },
+    Scheduler {
+        generation: u64,
+    },
     /// A worker connects, says that it lives.
     Connect,
     Heartbeat,
     /// A stream turns out to be broken.
-    Broken { stream: u64 },
+    Broken {
+        stream: u64,
+    },
     /// A worker has discovered a target; has cleaned up after a process.
-    Discovered { target: multibeam_model::TargetId },
-    Cleaned { process: ProcessId },
+    Discovered {
+        target: multibeam_model::TargetId,
+    },
+    Cleaned {
+        process: ProcessId,
+    },
     /// A worker hears of one of its suite processes.
-    Heard { process: ProcessId, heard: crate::suite::Heard },
+    Heard {
+        process: ProcessId,
+        heard: crate::suite::Heard,
+    },
 }
 
 /// One machine and the program on it.
@@ -185,7 +202,7 @@ impl World {
 
     /// Runs until the run has ended, or a rule is broken.
     pub(crate) fn run(&mut self) {
-        let limit = Moment(0) + self.setting.heal + scale_bound();
+        let limit = Moment(0) + self.setting.heal + crate::scale::BOUND;
         while self.rules.broken.is_none() && !(self.healed && self.is_over()) {
             let Some(((at, _), event)) = self.queue.pop_first() else {
                 self.rules.breaks("nothing will ever happen any more".to_owned());
@@ -381,15 +398,4 @@ impl World {
             Timer::Heard { process, heard } => self.heard(host, process, heard),
         }
     }
-
-    pub(crate) fn write_down(&mut self, line: String) {
-        let now = self.now.0;
-        if let Some(trace) = &mut self.trace {
-            trace.push(format!("{:>11} {line}", format!("{}.{:06}", now / 1_000_000, now % 1_000_000)));
-        }
-    }
-}
-
-fn scale_bound() -> Duration {
-    crate::scale::BOUND
 }

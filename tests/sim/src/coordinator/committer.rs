@@ -3,7 +3,6 @@
 
 use multibeam_model::command::{Change, Command, Decision, Refusal, Reply};
 use multibeam_model::{AttemptId, WorkerId};
-use multibeam_sched::Input;
 
 use super::Stage;
 use crate::client::Purpose;
@@ -104,15 +103,7 @@ impl World {
         for (worker, order) in sends {
             self.send_order(n, &worker, order);
         }
-        if !refused.is_empty() {
-            self.seen.count("hand-out refused");
-            self.schedule(n, Input::CommitRefused { refused });
-        }
-        for attempt in voided {
-            self.seen.count("loss voided");
-            let failed = self.failed_attempt(n, attempt);
-            self.schedule(n, Input::LossVoided { attempt, failed });
-        }
+        self.not_taken(n, voided, refused);
         if ends {
             self.release_workers(n);
             if let Some(office) = self.office(n) {

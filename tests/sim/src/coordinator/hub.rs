@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use multibeam_model::command::{Change, Command, Decision};
+use multibeam_model::command::{Change, Command, Decision, Refusal};
 use multibeam_model::event::{Phase, What};
 use multibeam_model::link::{ProcessNews, ProcessOrder};
 use multibeam_model::outcome::{LossCause, ProcessEnd, Verdict};
 use multibeam_model::record::RunRecord;
-use multibeam_model::{AttemptId, ClusterId, Moment, ProcessId, TargetId, Timestamp, WorkerId};
+use multibeam_model::{
+    AttemptId, ClusterId, Moment, ProcessId, SpecState, TargetId, Timestamp, WorkerId,
+};
 use multibeam_sched::{Input, Output, Recovered, Scheduler};
 
 use super::Stage;
@@ -27,6 +29,10 @@ pub(crate) struct ActiveRun {
     pub(super) workers: BTreeMap<WorkerId, ClusterId>,
     unready: BTreeSet<WorkerId>,
     failed: BTreeSet<AttemptId>,
+    /// Attempts whose loss is void, and of which the ledger was asked.
+    voided: BTreeSet<AttemptId>,
+    /// Hand-outs that were refused, perhaps because of that.
+    refused: Vec<(AttemptId, Refusal)>,
     /// Targets whose catalog is in the ledger, and those that the scheduler knows.
     admitted: BTreeSet<TargetId>,
     prepared: BTreeSet<TargetId>,
@@ -49,6 +55,8 @@ impl World {
             workers: BTreeMap::new(),
             unready: BTreeSet::new(),
             failed: BTreeSet::new(),
+            voided: BTreeSet::new(),
+            refused: Vec::new(),
             admitted,
             prepared: BTreeSet::new(),
             effects: VecDeque::new(),
@@ -160,8 +168,58 @@ impl World {
         self.schedule(n, Input::Process { process, news });
     }
 
-    pub(super) fn failed_attempt(&mut self, n: usize, attempt: AttemptId) -> bool {
-        self.active(n).is_some_and(|run| run.failed.contains(&attempt))
+    /// Losses came after the seals, or hand-outs were refused. Whether the specs of a sealed attempt
+    /// have failed may be news that were lost together with their worker, so the ledger is asked
+    /// before the scheduler hears of it.
+    pub(super) fn not_taken(
+        &mut self,
+        n: usize,
+        voided: Vec<AttemptId>,
+        refused: Vec<(AttemptId, Refusal)>,
+    ) {
+        let host = self.coordinator_host(n);
+        for _ in &voided {
+            self.seen.count("loss voided");
+        }
+        for _ in &refused {
+            self.seen.count("hand-out refused");
+        }
+        let hearsay = self.fault == Some(Fault::SealByHearsay);
+        let Some(run) = self.active(n) else { return };
+        let sealed =
+            !voided.is_empty() || refused.iter().any(|(_, why)| *why == Refusal::GroupDone);
+        if sealed && !hearsay {
+            run.voided.extend(voided);
+            run.refused.extend(refused);
+            return self.call(host, Purpose::Read, Ask::Read);
+        }
+        for attempt in voided {
+            let failed = self.active(n).is_some_and(|run| run.failed.contains(&attempt));
+            self.schedule(n, Input::LossVoided { attempt, failed });
+        }
+        if !refused.is_empty() {
+            self.schedule(n, Input::CommitRefused { refused });
+        }
+    }
+
+    pub(super) fn seals_read(&mut self, n: usize, record: &RunRecord) {
+        let Some(run) = self.active(n) else { return };
+        let mut sealed = std::mem::take(&mut run.voided);
+        let refused = std::mem::take(&mut run.refused);
+        for (AttemptId { target, group, .. }, why) in &refused {
+            let known = record.group(*target, *group).and_then(|group| group.sealed());
+            if let Some(known) = known.filter(|_| *why == Refusal::GroupDone) {
+                sealed.insert(AttemptId { target: *target, group: *group, number: known.number });
+            }
+        }
+        for attempt in sealed {
+            let reports = record.attempt(attempt).into_iter().flat_map(|it| it.received.values());
+            let failed = reports.map(|report| report.state).any(SpecState::is_failure);
+            self.schedule(n, Input::LossVoided { attempt, failed });
+        }
+        if !refused.is_empty() {
+            self.schedule(n, Input::CommitRefused { refused });
+        }
     }
 
     /// A user cancels the run.
@@ -230,7 +288,8 @@ impl World {
             }
             Output::Send(order) => {
                 self.count_start(&order.order, order.process);
-                let (process, released) = (order.process, order.order == ProcessOrder::NoMoreGroups);
+                let (process, released) =
+                    (order.process, order.order == ProcessOrder::NoMoreGroups);
                 let sends = vec![message(order)];
                 self.effect(n, Effect { sends, ..Effect::default() });
                 if self.fault == Some(Fault::SerialTooEarly) && released {

@@ -79,7 +79,8 @@ impl World {
                 self.settle_doubt(n);
             }
             Stage::Waiting(_) => self.lose_what_is_left(n, &record),
-            Stage::Active(_) | Stage::Over => {}
+            Stage::Active(_) => self.seals_read(n, &record),
+            Stage::Over => {}
         }
     }
 
@@ -95,7 +96,7 @@ impl World {
         let dead = |renewed: Moment| now.since(renewed) > patience && now > renewed;
         let gone = |worker: &WorkerId| {
             let renewed = office.workers.last_renewal(worker, sole);
-            renewed.is_none_or(|renewed| dead(renewed))
+            renewed.is_none_or(dead)
         };
         let over = takeover.workers.iter().all(gone) && (!takeover.anywhere || dead(sole));
         if !over && !at_once {
@@ -114,10 +115,8 @@ impl World {
         let host = self.coordinator_host(n);
         let Some(office) = self.office(n) else { return };
         let epoch = office.epoch;
-        let decide = |decision| Command::Run {
-            run: run_id(),
-            change: Change::Decide { epoch, decision },
-        };
+        let decide =
+            |decision| Command::Run { run: run_id(), change: Change::Decide { epoch, decision } };
         let lost = record.live().map(|(attempt, live)| {
             let worker = live.worker.0.clone();
             decide(Decision::Lose { attempt, cause: LossCause::WorkerLost { worker } })

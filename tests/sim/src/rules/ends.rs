@@ -75,7 +75,9 @@ impl World {
         for spec in planned.iter().flat_map(|group| &group.selected) {
             let count = counted.remove(spec).unwrap_or(0);
             if count != 1 {
-                self.rules.breaks(format!("spec {spec} of target {target} is in the report {count} times"));
+                self.rules.breaks(format!(
+                    "spec {spec} of target {target} is in the report {count} times"
+                ));
             }
         }
         if let Some(spec) = counted.keys().next() {
@@ -85,9 +87,14 @@ impl World {
             return self.rules.breaks(format!("target {target} has not ended"));
         };
         if merged.not_run > 0 {
-            let excused = matches!(end.cause, Some(Cause::NoCluster(_) | Cause::Cancelled));
-            if !excused || (end.cause == Some(Cause::Cancelled)) != self.cancelled {
-                let why = format!("{} specs of target {target} were not run: {:?}", merged.not_run, end.cause);
+            let excused = match end.cause {
+                Some(Cause::NoCluster(_)) => true,
+                Some(Cause::Cancelled) => self.cancelled,
+                _ => false,
+            };
+            if !excused {
+                let count = merged.not_run;
+                let why = format!("{count} specs of target {target} were not run: {:?}", end.cause);
                 self.rules.breaks(why);
             }
             self.seen.count("specs not run");

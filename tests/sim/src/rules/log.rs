@@ -78,7 +78,9 @@ impl Rules {
     ) {
         let newest = self.epoch;
         if !self.proposed.contains(data) {
-            self.breaks(format!("no coordinator of epoch {epoch} has decided {decision:?} ({index})"));
+            self.breaks(format!(
+                "no coordinator of epoch {epoch} has decided {decision:?} ({index})"
+            ));
         }
         let refused = matches!(reply, Reply::Refused(Refusal::OldEpoch { .. }));
         if refused != (epoch != newest) {
@@ -142,7 +144,9 @@ impl World {
                 Some(entry) => self.learn(n, &entry),
                 // It came within a state from elsewhere, so somebody else has applied it.
                 None if index <= self.rules.known() => {}
-                None => self.rules.breaks(format!("node {} has applied {index} from nowhere", n + 1)),
+                None => {
+                    self.rules.breaks(format!("node {} has applied {index} from nowhere", n + 1))
+                }
             }
         }
         self.nodes[n].observed = applied;

@@ -26,8 +26,10 @@ impl Rules {
         let serial = |what: Activity| matches!(what, Activity::Group { serial: true, .. });
         for ((_, other), running) in &self.running {
             if running.cluster == cluster && (serial(what) || serial(running.what)) {
-                let text =
-                    format!("{what:?} of {process} begins while {:?} of {other} runs on c{cluster}", running.what);
+                let text = format!(
+                    "{what:?} of {process} begins while {:?} of {other} runs on c{cluster}",
+                    running.what
+                );
                 return self.breaks(text);
             }
             if let (Activity::Group { attempt, .. }, Activity::Group { attempt: old, .. }) =
