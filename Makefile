@@ -1,6 +1,6 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help build suites demo test check bench clean
+.PHONY: help build suites demo test check bench soak clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,10 @@ check: ## formatting, lints, and the dependency rules
 bench: ## multibeam against `ginkgo -p` on this machine; prints a table
 	@tests/need cargo go
 	tests/bench/run
+
+soak: ## random worlds with faults, one after the other, for SOAK_MINUTES (60)
+	@tests/need cargo
+	cargo run --locked -p multibeam-sim --bin soak
 
 clean: ## remove what was built
 	cargo clean

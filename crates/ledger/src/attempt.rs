@@ -7,6 +7,8 @@ use multibeam_model::record::{
 };
 use multibeam_model::{AttemptId, Epoch, GroupId, LossCause, ProcessId, TargetId, WorkerId};
 
+use crate::plant::{self, Plant};
+
 pub(crate) fn hand_out(
     run: &mut RunRecord,
     epoch: Epoch,
@@ -104,7 +106,9 @@ pub(crate) fn report(run: &mut RunRecord, here: PayloadRef, report: &Report) -> 
         AttemptState::Sealed => true,
         AttemptState::Live => false,
     };
-    if let Some(old) = attempt.received.get(&report.ordinal) {
+    if let Some(old) = attempt.received.get(&report.ordinal)
+        && !plant::is(Plant::SealTwice)
+    {
         return match same_report(old, &record) {
             true if sealed => Reply::Sealed,
             true => Reply::Duplicate,
@@ -113,7 +117,8 @@ pub(crate) fn report(run: &mut RunRecord, here: PayloadRef, report: &Report) -> 
     }
     // A sealed attempt has every ordinal, so this one can only lie beyond the end.
     let beyond = report.ordinal >= attempt.reports;
-    if beyond || attempt.received.values().any(|old| old.spec == report.spec) {
+    let mut others = attempt.received.iter().filter(|(ordinal, _)| **ordinal != report.ordinal);
+    if beyond || others.any(|(_, old)| old.spec == report.spec) {
         return Reply::Refused(Refusal::Conflict);
     }
     attempt.received.insert(report.ordinal, record);
@@ -147,11 +152,11 @@ fn end(run: &mut RunRecord, id: AttemptId, state: AttemptState) -> Reply {
         return Reply::Refused(Refusal::Unknown);
     };
     match attempt.state {
-        AttemptState::Live => {
+        AttemptState::Sealed if !plant::is(Plant::LossAfterSeal) => Reply::AlreadySealed,
+        AttemptState::Live | AttemptState::Sealed => {
             attempt.state = state;
             Reply::Done
         }
-        AttemptState::Sealed => Reply::AlreadySealed,
         AttemptState::Lost(_) | AttemptState::Returned => Reply::Duplicate,
     }
 }

@@ -19,6 +19,7 @@ pub mod merge;
 pub mod node;
 mod parts;
 mod payloads;
+pub mod plant;
 mod snapshot;
 
 #[cfg(test)]

@@ -305,6 +305,63 @@ fn a_coordinator_is_relieved_only_when_it_was_silent_for_long() {
     assert_eq!(group.propose(vec![forced]), [Reply::Claimed(Epoch(3))]);
 }
 
+/// Asks the leader for a claim, without waiting for its effect.
+fn ask_for_office(
+    group: &mut Group,
+    leader: NodeId,
+    who: &str,
+    at: i64,
+) -> multibeam_ledger::node::io::Ticket {
+    let ticket = group.ticket();
+    let command = claim(who, at);
+    let bytes = command.encode().into();
+    group.handle(leader, Input::Propose { ticket, commands: vec![(command, bytes)] });
+    ticket
+}
+
+#[test]
+fn of_two_claims_that_come_together_one_is_admitted() {
+    let mut group = Group::new(3, |_| {});
+    let leader = group.leader();
+    let (first, second) =
+        (ask_for_office(&mut group, leader, "a", 1), ask_for_office(&mut group, leader, "b", 2));
+    group.settle();
+    assert_eq!(group.answers[&first], Answer::Replies(vec![Reply::Claimed(Epoch(1))]));
+    let refusal = Reply::Refused(Refusal::InOffice { coordinator: "a".to_owned() });
+    assert_eq!(group.answers[&second], Answer::Replies(vec![refusal]));
+}
+
+#[test]
+fn nobody_is_in_office_while_a_claim_is_on_its_way() {
+    let mut group = Group::new(3, |_| {});
+    assert_eq!(group.propose(vec![claim("a", 1)]), [Reply::Claimed(Epoch(1))]);
+    group.run(15_000 / u32::try_from(TICK.as_millis()).unwrap() + 10);
+    let leader = group.leader();
+    let claimed = ask_for_office(&mut group, leader, "b", 2);
+    // The first one comes back at this very moment.
+    let ticket = group.ticket();
+    group.handle(leader, Input::Attend { ticket, epoch: Epoch(1) });
+    group.settle();
+    assert_eq!(group.answers[&claimed], Answer::Replies(vec![Reply::Claimed(Epoch(2))]));
+    assert_eq!(group.answers[&ticket], Answer::Busy);
+}
+
+#[test]
+fn a_leader_that_was_replaced_tells_nobody_that_they_are_in_office() {
+    let mut group = Group::new(3, |_| {});
+    assert_eq!(group.propose(vec![claim("a", 1)]), [Reply::Claimed(Epoch(1))]);
+    let leader = group.leader();
+    group.cut.insert(leader);
+    // It does not know yet that the others may have another leader.
+    assert!(group.nodes[&leader].leads());
+    let ticket = group.ticket();
+    group.handle(leader, Input::Attend { ticket, epoch: Epoch(1) });
+    group.settle();
+    assert_eq!(group.answers.get(&ticket), None);
+    group.run(60);
+    assert!(matches!(group.answers[&ticket], Answer::NotLeader(_)));
+}
+
 #[test]
 fn ended_runs_leave_with_their_payloads() {
     let mut group = Group::new(1, |config| {

@@ -350,9 +350,15 @@ impl Run {
                 Refusal::RunOver => self.cancel(false),
                 _ => {}
             }
-            let place = self.live_on(attempt);
+            // A void loss may have sealed the group meanwhile, and the process still has this one.
+            let place = self.live_on(attempt).or_else(|| self.holder(attempt));
             match (&refusal, place) {
-                (Refusal::GroupDone, _) => self.seal(attempt, false),
+                (Refusal::GroupDone, _) => {
+                    self.seal(attempt, false);
+                    if let Some(process) = place {
+                        self.detach(attempt, process, false);
+                    }
+                }
                 (_, Some(process)) => self.put_back(attempt, process),
                 (_, None) => {}
             }

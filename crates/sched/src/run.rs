@@ -275,6 +275,12 @@ impl Run {
         (live == attempt).then_some(process)
     }
 
+    /// The process that an attempt was handed to and has not come to its end on.
+    pub(crate) fn holder(&self, attempt: AttemptId) -> Option<ProcessId> {
+        let mut processes = self.processes();
+        processes.find(|(_, p)| p.attempts().contains(&attempt)).map(|(_, process)| process.id)
+    }
+
     /// Takes an attempt off its process; `done` when it came to an end there.
     pub(crate) fn detach(&mut self, attempt: AttemptId, id: ProcessId, done: bool) {
         if done && let Some(session) = self.sessions.get_mut(&id.session) {
@@ -305,9 +311,9 @@ impl Run {
         if !group.is_done() {
             target.open_groups -= 1;
         }
-        if !matches!(group.stand, Stand::Sealed { .. }) {
-            group.stand = Stand::Sealed { failed };
-        }
+        // A failure that becomes known later counts as well.
+        let known = group.stand == Stand::Sealed { failed: true };
+        group.stand = Stand::Sealed { failed: failed || known };
         if failed && target.halt >= Some(Halt::Interrupt) {
             // As far as anybody can tell it was interrupted: its result says nothing about the spec.
             target.floor = target.floor.max(Verdict::Incomplete);

@@ -422,3 +422,30 @@ fn a_gone_process_returns_what_it_had_not_begun() {
     );
     rig.wants(["lose g0#1", "return g1#1", "start s1p1.2 on w total 2"]);
 }
+
+/// The loss of an attempt turns out to be void while the next one is on its way into the ledger.
+#[test]
+fn a_process_that_was_promised_a_sealed_group_goes_on() {
+    let mut rig = Rig::new(&[&[0]], 1);
+    rig.no_cleanup();
+    rig.worker("a", 0, 1);
+    rig.worker("b", 0, 1);
+    rig.plan(0, vec![parallel(0, 5), parallel(1, 5)]);
+    rig.wants(["open s1 t0 c0", "start s1p1 on a total 2", "start s1p2 on b total 2"]);
+    rig.ask("s1p1");
+    rig.started("s1p1", "g0#1");
+    rig.ask("s1p2");
+    rig.started("s1p2", "g1#1");
+    rig.skip();
+    rig.tell(Input::WorkerLost { worker: WorkerId::from("b") });
+    rig.wants(["lose g1#1"]);
+    rig.sealed("s1p1", "g0#1");
+    rig.wants(["g1#2 to s1p1"]);
+    let attempt = |text| AttemptId { target: TargetId(0), ..rig::attempt(text) };
+    rig.tell(Input::LossVoided { attempt: attempt("g1#1"), failed: false });
+    rig.wants([]);
+    // The ledger has the seal, so it refuses the second attempt; nobody will ever report it.
+    let refused = vec![(attempt("g1#2"), Refusal::GroupDone)];
+    rig.tell(Input::CommitRefused { refused });
+    rig.wants(["no more s1p1", "serial s1p1 []"]);
+}

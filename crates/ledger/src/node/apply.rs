@@ -27,8 +27,10 @@ impl<L: ReadLog> Node<L> {
             }
         }
         let applied = self.ledger.applied();
-        let readable = self.reads.readable(applied);
-        self.answers.extend(readable.into_iter().map(|t| (t, super::io::Answer::Readable)));
+        for ticket in self.reads.readable(applied) {
+            let answer = self.confirmed(ticket);
+            self.answers.push((ticket, answer));
+        }
         Ok(())
     }
 

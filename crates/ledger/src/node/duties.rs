@@ -1,5 +1,6 @@
 //! What a node does without being asked, and changes of members.
 
+use multibeam_model::Epoch;
 use multibeam_model::command::Command;
 use raft::eraftpb::{Entry, EntryType};
 
@@ -7,6 +8,7 @@ use super::Node;
 use super::disk::{NodeId, ReadLog};
 use super::io::{Answer, Ticket};
 use super::members::{MemberChange, MemberRefusal};
+use crate::plant::{self, Plant};
 
 /// Entries that a learner may lag behind when it gets its vote.
 const CAUGHT_UP: u64 = 100;
@@ -16,7 +18,10 @@ impl<L: ReadLog> Node<L> {
         self.raw.tick();
         let (gone, again) = self.reads.tick(self.config.election_ticks.end);
         let leader = self.leader();
-        self.answers.extend(gone.into_iter().map(|ticket| (ticket, Answer::NotLeader(leader))));
+        for ticket in gone {
+            self.attending.remove(&ticket);
+            self.answers.push((ticket, Answer::NotLeader(leader)));
+        }
         for ticket in again {
             // A leader that was new, or a message, may have lost the question.
             self.ask_to_read(ticket);
@@ -62,6 +67,37 @@ impl<L: ReadLog> Node<L> {
                 peer.recent_active && peer.matched > 0 && peer.matched + CAUGHT_UP >= last
             })
         })
+    }
+
+    /// A coordinator says that it is alive. It goes by the answer, so the answer must not come from
+    /// a leader that was replaced and does not know: a majority confirms it first, as for a read.
+    pub(super) fn attend(&mut self, ticket: Ticket, epoch: Epoch) {
+        let answer = self.in_office(epoch);
+        if answer != Answer::InOffice(Ok(())) || plant::is(Plant::AttendUnconfirmed) {
+            self.answers.push((ticket, answer));
+            return;
+        }
+        self.attending.insert(ticket, epoch);
+        self.reads.ask(ticket);
+        self.ask_to_read(ticket);
+    }
+
+    fn in_office(&mut self, epoch: Epoch) -> Answer {
+        if !self.leads() {
+            return Answer::NotLeader(self.leader());
+        }
+        match self.office.attend(&self.ledger, epoch, self.now) {
+            Some(answer) => Answer::InOffice(answer),
+            None => Answer::Busy,
+        }
+    }
+
+    /// The answer to a question that waited for a majority and for the state.
+    pub(super) fn confirmed(&mut self, ticket: Ticket) -> Answer {
+        match self.attending.remove(&ticket) {
+            Some(epoch) => self.in_office(epoch),
+            None => Answer::Readable,
+        }
     }
 
     /// Proposes the leader's own commands.

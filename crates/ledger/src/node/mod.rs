@@ -34,8 +34,8 @@ mod storage;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use multibeam_model::Moment;
 use multibeam_model::command::{Command, DecodeError, Reply};
+use multibeam_model::{Epoch, Moment, Timestamp};
 use raft::eraftpb::{Entry, Message, MessageType};
 use raft::{RawNode, Ready, SnapshotStatus, StateRole};
 
@@ -90,6 +90,8 @@ pub struct Node<L: ReadLog> {
     proposals: Proposals,
     reads: Reads,
     office: Office,
+    /// Signs of life that are answered once a majority has confirmed that this node leads.
+    attending: BTreeMap<Ticket, Epoch>,
     /// The newest format that each other member reads, as far as it was told.
     formats: BTreeMap<NodeId, u8>,
     /// The format that this leader has asked for.
@@ -135,6 +137,7 @@ impl<L: ReadLog> Node<L> {
             proposals: Proposals::default(),
             reads: Reads::default(),
             office: Office::new(config.office_silence),
+            attending: BTreeMap::new(),
             formats: BTreeMap::new(),
             raising: 0,
             own_hash: None,
@@ -190,14 +193,7 @@ impl<L: ReadLog> Node<L> {
                 self.reads.ask(ticket);
                 self.ask_to_read(ticket);
             }
-            Input::Attend { ticket, epoch } => {
-                let answer = if self.leads() {
-                    Answer::InOffice(self.office.attend(&self.ledger, epoch, self.now))
-                } else {
-                    Answer::NotLeader(self.leader())
-                };
-                self.answers.push((ticket, answer));
-            }
+            Input::Attend { ticket, epoch } => self.attend(ticket, epoch),
             Input::Members { ticket, change, force } => self.change(ticket, &change, force),
             Input::Unreachable(node) => self.raw.report_unreachable(node.0),
             Input::SnapshotSent { to, ok } => {
@@ -294,17 +290,23 @@ impl<L: ReadLog> Node<L> {
             return;
         }
         let count = commands.len();
+        let claims: Vec<_> = commands.iter().filter_map(|(command, _)| claim_of(command)).collect();
         let entries: Vec<Entry> =
             commands.into_iter().map(|(_, data)| Entry { data, ..Entry::default() }).collect();
         let first = self.raw.raft.raft_log.last_index() + 1;
         match self.put(entries) {
-            Ok(()) => self.proposals.wait(ticket, self.raw.raft.term, first, count),
+            Ok(()) => {
+                self.proposals.wait(ticket, self.raw.raft.term, first, count);
+                for (coordinator, at) in claims {
+                    self.office.put(coordinator, at, self.now);
+                }
+            }
             Err(_) => self.answers.push((ticket, Answer::Busy)),
         }
     }
 
     /// The answer to a proposal that is not put into the log.
-    fn refuse(&mut self, commands: &[(Command, Bytes)]) -> Option<Answer> {
+    fn refuse(&self, commands: &[(Command, Bytes)]) -> Option<Answer> {
         if !self.leads() {
             return Some(Answer::NotLeader(self.leader()));
         }
@@ -317,7 +319,11 @@ impl<L: ReadLog> Node<L> {
         }
         for (command, _) in commands {
             let Command::Claim { coordinator, at, take_over } = command else { continue };
-            let admitted = self.office.admit(&self.ledger, coordinator, *at, *take_over, self.now);
+            // The log may hold claims of an earlier term that are not in the state yet.
+            if self.raw.store().applied().1 != self.raw.raft.term {
+                return Some(Answer::Busy);
+            }
+            let admitted = self.office.admits(&self.ledger, coordinator, *at, *take_over, self.now);
             if let Err(refusal) = admitted {
                 return Some(Answer::Replies(vec![Reply::Refused(refusal); commands.len()]));
             }
@@ -418,5 +424,13 @@ impl<L: ReadLog> Node<L> {
         let leader = self.leader();
         let waiting = self.proposals.take();
         self.answers.extend(waiting.map(|ticket| (ticket, Answer::NotLeader(leader))));
+    }
+}
+
+/// Who claims, and when, if a command is a claim.
+fn claim_of(command: &Command) -> Option<(String, Timestamp)> {
+    match command {
+        Command::Claim { coordinator, at, .. } => Some((coordinator.clone(), *at)),
+        _ => None,
     }
 }

@@ -1,0 +1,188 @@
+//! What suite processes report goes to the ledger, and they go on only when it is there.
+
+use multibeam_model::command::{Change, Command, Refusal, Reply, Report, SuiteNode};
+use multibeam_model::link::ProcessNews;
+use multibeam_model::{AttemptId, ProcessId, SpecState};
+
+use crate::client::Purpose;
+use crate::fault::Fault;
+use crate::message::Ask;
+use crate::rules::run_id;
+use crate::setting::spec_of;
+use crate::suite::Stage;
+use crate::world::{Host, World, note};
+
+/// Something on its way to the ledger.
+#[derive(Clone, Debug)]
+pub(crate) struct Shipping {
+    number: u64,
+    what: Shipment,
+}
+
+#[derive(Clone, Debug)]
+enum Shipment {
+    Node,
+    Fact,
+    Report { attempt: AttemptId, ordinal: u32, state: SpecState, lost: bool },
+}
+
+impl World {
+    fn ship(&mut self, host: Host, process: ProcessId, what: Shipment, change: Change) {
+        let number = self.number();
+        let Some(suite) = self.suite_mut(host, process) else { return };
+        suite.shipping = Some(Shipping { number, what });
+        let command = Command::Run { run: run_id(), change };
+        self.call(host, Purpose::Ship { process, number }, Ask::Propose(vec![command]));
+    }
+
+    pub(crate) fn drop_shipping(&mut self, host: Host, process: ProcessId) {
+        self.drop_calls(
+            host,
+            |purpose| matches!(purpose, Purpose::Ship { process: of, .. } if *of == process),
+        );
+    }
+
+    pub(crate) fn ship_before_suite(&mut self, host: Host, process: ProcessId) {
+        let payload = format!("before-suite of {process}").into_bytes();
+        let node = SuiteNode { process, ordinal: 0, state: SpecState::Passed, payload };
+        self.ship(host, process, Shipment::Node, Change::SuiteNode(node));
+    }
+
+    /// A process has run a spec.
+    pub(crate) fn spec_done(
+        &mut self,
+        host: Host,
+        process: ProcessId,
+        attempt: AttemptId,
+        ordinal: u32,
+    ) {
+        let suite = &self.suites[&(host, process)];
+        let (state, stopped) = (self.state_of(suite, attempt), suite.stop.is_some());
+        let cluster = suite.cluster;
+        if stopped && self.rng.chance(30) {
+            // The suite has passed it over.
+            self.rules.ends(host, process);
+            self.tell(host, process, ProcessNews::NotRun { attempt });
+            return self.ask(host, process);
+        }
+        let lost = self.unready[cluster.0 as usize] && !stopped;
+        let state = if lost { SpecState::Failed } else { state };
+        let mut payload = format!("{attempt} {ordinal} {}", self.numbers).into_bytes();
+        payload.resize(40 + payload.len() % 7, b'.');
+        self.rules.ships(attempt, ordinal, &payload);
+        let report = Report {
+            attempt,
+            ordinal,
+            spec: spec_of(attempt.group, ordinal),
+            state,
+            explained: false,
+            cluster_lost: lost,
+            payload,
+        };
+        let what = Shipment::Report { attempt, ordinal, state, lost };
+        self.ship(host, process, what, Change::Report(report));
+        if self.fault == Some(Fault::ReportNotAwaited) && !lost {
+            self.rules.durable(attempt, ordinal);
+            self.after_report(host, process, attempt, ordinal);
+        }
+    }
+
+    pub(crate) fn shipped(
+        &mut self,
+        host: Host,
+        process: ProcessId,
+        number: u64,
+        replies: &[Reply],
+    ) {
+        let Some(suite) = self.suite_mut(host, process) else { return };
+        let Some(shipping) = suite.shipping.take_if(|it| it.number == number) else { return };
+        let reply = replies.first();
+        match shipping.what {
+            Shipment::Node => {
+                let fact = Self::passed_fact();
+                let session = process.session;
+                let node = "SynchronizedBeforeSuite".to_owned();
+                let (state, message) = (SpecState::Passed, String::new());
+                self.tell(host, process, ProcessNews::SuiteNodeDone { node, state, message });
+                self.ship(host, process, Shipment::Fact, Change::Fact { session, fact });
+                return;
+            }
+            Shipment::Fact => {
+                let fact = Self::passed_fact();
+                self.tell(host, process, ProcessNews::Fact(fact.clone()));
+                self.learn_fact(host, process.session, &fact);
+                self.ask(host, process);
+            }
+            Shipment::Report { attempt, ordinal, state, lost } => {
+                self.report_shipped(host, process, (attempt, ordinal), state, lost, reply);
+            }
+        }
+        let ended = self.suite_mut(host, process).and_then(|suite| suite.ended);
+        if let Some((end, complete)) = ended {
+            self.seen.count("shipped after the end of its process");
+            self.tell_end(host, process, end, complete);
+        }
+    }
+
+    fn report_shipped(
+        &mut self,
+        host: Host,
+        process: ProcessId,
+        (attempt, ordinal): (AttemptId, u32),
+        state: SpecState,
+        lost: bool,
+        reply: Option<&Reply>,
+    ) {
+        self.rules.durable(attempt, ordinal);
+        note!(self, "{process} on {}: report {ordinal} of {attempt}: {reply:?}", self.name(host));
+        let failed = state.is_failure();
+        let Some(suite) = self.suite_mut(host, process) else { return };
+        suite.failed |= failed;
+        let (failed, cluster, early) = (suite.failed, suite.cluster, suite.stage != Stage::Waiting);
+        let news = if lost {
+            let cause = self.cluster_lost(cluster);
+            ProcessNews::Lost { attempt, cause }
+        } else {
+            let spec = spec_of(attempt.group, ordinal);
+            let message = String::new();
+            ProcessNews::SpecDone { attempt, spec, state, run_time_us: 1, message }
+        };
+        self.tell(host, process, news);
+        match reply {
+            Some(Reply::Sealed) => {
+                self.rules.acknowledged(attempt);
+                self.tell(host, process, ProcessNews::Sealed { attempt, failed });
+            }
+            Some(Reply::Refused(Refusal::AttemptLost)) => self.seen.count("report after the loss"),
+            Some(Reply::Done | Reply::Duplicate) => {}
+            other => {
+                self.rules.breaks(format!("report {ordinal} of {attempt} is answered {other:?}"))
+            }
+        }
+        if early {
+            return;
+        }
+        if lost {
+            self.seen.count("spec lost to its cluster");
+            self.rules.ends(host, process);
+            if self.unready[cluster.0 as usize] {
+                return self.rest(host, process, Stage::Held);
+            }
+            return self.ask(host, process);
+        }
+        self.after_report(host, process, attempt, ordinal);
+    }
+
+    /// The process goes on with the next spec of its group, or asks for the next group.
+    fn after_report(&mut self, host: Host, process: ProcessId, attempt: AttemptId, ordinal: u32) {
+        if ordinal + 1 == self.reports(attempt) {
+            return self.ask(host, process);
+        }
+        if self.suites.get(&(host, process)).is_some_and(|suite| suite.stop.is_some()) {
+            self.rules.ends(host, process);
+            self.tell(host, process, ProcessNews::NotRun { attempt });
+            return self.ask(host, process);
+        }
+        self.begin_spec(host, process, attempt, ordinal + 1);
+    }
+}
