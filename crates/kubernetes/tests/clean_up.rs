@@ -20,6 +20,7 @@ use stand_in::{Entrance, Objects, Reply, StandIn};
 const LONG: Duration = Duration::from_secs(60);
 const NODE: &str = "/api/v1/nodes/n1";
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+const CUSTOM_RESOURCES: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 fn by(manager: &str) -> Value {
     json!([{"manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
@@ -116,6 +117,26 @@ async fn a_namespace_held_by_a_finalizer_is_reported() {
     );
     assert!(!failed[1].why.contains("ContentRemaining"), "{failed:?}");
     assert_eq!(names(&report.removed), ["free"]);
+}
+
+#[tokio::test]
+async fn custom_resources_are_removed_and_waited_for() {
+    let server = StandIn::start().await;
+    let cluster = server.connect().await;
+    let baseline = Baseline::take(&cluster).await.unwrap();
+    server.objects(|objects| {
+        let free = json!({"metadata": {"managedFields": by("e2e.test.mb-aaaa")}});
+        objects.put(&format!("{CUSTOM_RESOURCES}/noxus.example.com"), free);
+        let held = json!({"metadata": {"managedFields": by("e2e.test.mb-aaaa"),
+                                       "finalizers": ["customresourcecleanup"]}});
+        objects.put(&format!("{CUSTOM_RESOURCES}/held.example.com"), held);
+    });
+    let patience = Duration::from_millis(50);
+    let report = clean_up(&cluster, &baseline, &dead("aaaa"), patience).await.unwrap();
+    assert_eq!(names(&report.removed), ["noxus.example.com"]);
+    assert_eq!(report.removed[0].kind, Kind::CustomResource);
+    assert_eq!(names(&report.failed), ["held.example.com"]);
+    assert!(report.failed[0].why.contains("finalizers customresourcecleanup"), "{report:?}");
 }
 
 #[tokio::test]

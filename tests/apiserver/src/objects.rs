@@ -19,12 +19,13 @@ pub struct Objects {
     leaving: BTreeMap<String, u32>,
 }
 
-const COLLECTIONS: [&str; 6] = [
+const COLLECTIONS: [&str; 7] = [
     "/api/v1/namespaces",
     "/api/v1/nodes",
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
     "/apis/apiregistration.k8s.io/v1/apiservices",
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
     "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases",
 ];
 

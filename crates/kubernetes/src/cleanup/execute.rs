@@ -9,6 +9,8 @@ use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::core::v1::{Namespace, Node};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
@@ -22,7 +24,7 @@ use super::state::{Baseline, E2E_RUN, Snapshot, Taint};
 use crate::cluster::Cluster;
 use crate::error::ClusterError;
 
-/// Time between two looks at namespaces that are on their way out.
+/// Time between two looks at what is on its way out.
 const POLL: Duration = Duration::from_millis(500);
 
 /// A node is patched again this often when something else wrote to it at the same time.
@@ -86,14 +88,16 @@ impl Snapshot {
             list::<ValidatingWebhookConfiguration>(cluster, "validating webhooks", &all).await?,
             list::<MutatingWebhookConfiguration>(cluster, "mutating webhooks", &all).await?,
             list::<APIService>(cluster, "API services", &all).await?,
+            custom_resources(cluster).await?,
             list::<Node>(cluster, "nodes", &all).await?,
         ))
     }
 }
 
-/// Removes what is in `scope` and was not there at `baseline`. Namespaces are deleted all at once
-/// and waited for, together at most `patience`; those that are still there then (usually held by a
-/// finalizer) are reported as failed with what holds them. Finalizers are never forced.
+/// Removes what is in `scope` and was not there at `baseline`. Namespaces are deleted all at once.
+/// They and CustomResourceDefinitions are waited for, together at most `patience`; those that are
+/// still there then (usually held by a finalizer) are reported as failed with what holds them.
+/// Finalizers are never forced.
 ///
 /// # Errors
 /// Only if the cluster's state cannot be read; whatever cannot be removed is in the report.
@@ -112,12 +116,14 @@ pub async fn clean_up(
     let (namespaces, others): (Vec<Step>, Vec<Step>) =
         plan.steps.into_iter().partition(|step| step.action.kind() == Kind::Namespace);
     // In order: a webhook without its backend can hold up everything after it.
+    let mut leaving = Vec::new();
     for step in others {
-        let outcome = perform(cluster, &step.action).await;
-        report.note(&step, outcome.err().map(|error| error.to_string()));
+        match perform(cluster, &step.action).await {
+            Ok(()) if step.action.kind() == Kind::CustomResource => leaving.push(step),
+            outcome => report.note(&step, outcome.err().map(|error| error.to_string())),
+        }
     }
     let outcomes = join_all(namespaces.iter().map(|step| perform(cluster, &step.action))).await;
-    let mut leaving = Vec::new();
     for (step, outcome) in namespaces.into_iter().zip(outcomes) {
         match outcome {
             Ok(()) => leaving.push(step),
@@ -145,16 +151,12 @@ async fn wait_for_end(
     report: &mut CleanupReport,
 ) {
     let deadline = Instant::now() + patience;
-    let suites = ListParams::default().labels(E2E_RUN);
     while !leaving.is_empty() {
         let over = Instant::now() >= deadline;
-        let listed = list::<Namespace>(cluster, "namespaces", &suites).await;
-        match listed {
-            Ok(listed) => {
-                let there: BTreeMap<String, Namespace> = listed
-                    .into_iter()
-                    .map(|namespace| (namespace.uid().unwrap_or_default(), namespace))
-                    .collect();
+        let custom_resources =
+            leaving.iter().any(|step| step.action.kind() == Kind::CustomResource);
+        match still_there(cluster, custom_resources).await {
+            Ok(there) => {
                 leaving.retain(|step| {
                     let Action::Delete { uid, .. } = &step.action else {
                         return false;
@@ -162,9 +164,7 @@ async fn wait_for_end(
                     let held = there.get(uid);
                     match held {
                         None => report.note(step, None),
-                        Some(namespace) if over => {
-                            report.note(step, Some(stuck(namespace, patience)))
-                        }
+                        Some(held_by) if over => report.note(step, Some(stuck(held_by, patience))),
                         Some(_) => {}
                     }
                     held.is_some() && !over
@@ -183,8 +183,30 @@ async fn wait_for_end(
     }
 }
 
+/// What there is of what is waited for, by UID, and what holds it.
+async fn still_there(
+    cluster: &Cluster,
+    with_custom_resources: bool,
+) -> Result<BTreeMap<String, Vec<String>>, ClusterError> {
+    let suites = ListParams::default().labels(E2E_RUN);
+    let namespaces = list::<Namespace>(cluster, "namespaces", &suites).await?;
+    let namespaces = namespaces.into_iter().map(|namespace| {
+        let held_by = held_by(&namespace);
+        (namespace.metadata.uid.unwrap_or_default(), held_by)
+    });
+    let mut there: BTreeMap<String, Vec<String>> = namespaces.collect();
+    if with_custom_resources {
+        let definitions = custom_resources(cluster).await?;
+        there.extend(definitions.into_iter().map(|metadata| {
+            let held_by = finalizers(&metadata);
+            (metadata.uid.unwrap_or_default(), held_by.into_iter().collect())
+        }));
+    }
+    Ok(there)
+}
+
 /// What keeps a namespace from ending, in the namespace controller's words.
-fn stuck(namespace: &Namespace, patience: Duration) -> String {
+fn held_by(namespace: &Namespace) -> Vec<String> {
     let conditions = namespace
         .status
         .as_ref()
@@ -199,13 +221,23 @@ fn stuck(namespace: &Namespace, patience: Duration) -> String {
         })
         .collect();
     // An own finalizer on the namespace object is in no condition.
-    if held_by.is_empty() && !namespace.finalizers().is_empty() {
-        held_by.push(format!("finalizers {}", namespace.finalizers().join(", ")));
-    }
     if held_by.is_empty() {
-        held_by.push("its controller gave no reason".to_owned());
+        held_by.extend(finalizers(&namespace.metadata));
     }
-    format!("still there {} s after its deletion ({})", patience.as_secs_f64(), held_by.join("; "))
+    held_by
+}
+
+fn finalizers(metadata: &ObjectMeta) -> Option<String> {
+    let finalizers = metadata.finalizers.as_deref().filter(|all| !all.is_empty())?;
+    Some(format!("finalizers {}", finalizers.join(", ")))
+}
+
+fn stuck(held_by: &[String], patience: Duration) -> String {
+    let held_by = match held_by {
+        [] => "its controller gave no reason".to_owned(),
+        held_by => held_by.join("; "),
+    };
+    format!("still there {} s after its deletion ({held_by})", patience.as_secs_f64())
 }
 
 /// Performs an action, again after a second when the API server was out of breath.
@@ -232,6 +264,7 @@ async fn attempt(cluster: &Cluster, action: &Action) -> Result<(), ClusterError>
                 delete::<MutatingWebhookConfiguration>(cluster, name, uid).await
             }
             Kind::ApiService => delete::<APIService>(cluster, name, uid).await,
+            Kind::CustomResource => delete::<CustomResourceDefinition>(cluster, name, uid).await,
             _ => delete::<Namespace>(cluster, name, uid).await,
         },
         Action::RestoreLabel { node, key, value } => {
@@ -294,6 +327,14 @@ async fn patch_node(cluster: &Cluster, node: &str, patch: Value) -> Result<(), C
     let operation = format!("patch the node {node}");
     cluster.connection.bounded(&operation, api.patch(node, &params, &Patch::Merge(patch))).await?;
     Ok(())
+}
+
+/// Metadata of all CustomResourceDefinitions: their schemas are large.
+async fn custom_resources(cluster: &Cluster) -> Result<Vec<ObjectMeta>, ClusterError> {
+    let api: Api<CustomResourceDefinition> = Api::all(cluster.connection.client().await?);
+    let all = ListParams::default();
+    let listed = cluster.connection.bounded("list custom resources", api.list_metadata(&all));
+    Ok(listed.await?.items.into_iter().map(|definition| definition.metadata).collect())
 }
 
 async fn list<K>(cluster: &Cluster, what: &str, params: &ListParams) -> Result<Vec<K>, ClusterError>

@@ -33,6 +33,8 @@ pub enum Kind {
     MutatingWebhook,
     /// An APIService.
     ApiService,
+    /// A CustomResourceDefinition.
+    CustomResource,
     /// A label of a node.
     NodeLabel,
     /// A taint of a node.
@@ -48,6 +50,7 @@ impl fmt::Display for Kind {
             Self::ValidatingWebhook => "validating webhook configuration",
             Self::MutatingWebhook => "mutating webhook configuration",
             Self::ApiService => "API service",
+            Self::CustomResource => "custom resource definition",
             Self::NodeLabel => "node label",
             Self::NodeTaint => "node taint",
             Self::NodeCordon => "node cordon",
@@ -83,7 +86,7 @@ impl fmt::Display for Why {
 pub enum Action {
     /// Delete an object, if it still has this UID.
     Delete {
-        /// A namespace, webhook configuration, or APIService.
+        /// A namespace, webhook configuration, APIService, or CustomResourceDefinition.
         kind: Kind,
         /// Its name.
         name: String,
@@ -175,6 +178,7 @@ pub fn plan(baseline: &Baseline, now: &Snapshot, scope: &Scope) -> Plan {
         (Kind::ValidatingWebhook, &before.validating_webhooks, &now.validating_webhooks),
         (Kind::MutatingWebhook, &before.mutating_webhooks, &now.mutating_webhooks),
         (Kind::ApiService, &before.api_services, &now.api_services),
+        (Kind::CustomResource, &before.custom_resources, &now.custom_resources),
     ];
     for (kind, before, now) in kinds {
         plan.objects(kind, before, now, scope);
@@ -237,7 +241,9 @@ impl Plan {
             if before.get(name).is_some_and(|old| old.uid == object.uid) {
                 continue;
             }
-            let suite_like = object.creator.as_deref().is_some_and(is_suite_like);
+            // All objects of a custom resource go with its definition, so only a mark will do.
+            let suite_like = kind != Kind::CustomResource
+                && object.creator.as_deref().is_some_and(is_suite_like);
             match judge(&object.marks, suite_like, scope) {
                 Verdict::Remove(why) => {
                     let action =

@@ -30,6 +30,9 @@ pub struct Snapshot {
     pub mutating_webhooks: BTreeMap<String, Object>,
     /// APIServices that are backed by a service, by name.
     pub api_services: BTreeMap<String, Object>,
+    /// CustomResourceDefinitions, by name. None in baselines of older programs.
+    #[serde(default)]
+    pub custom_resources: BTreeMap<String, Object>,
     /// Nodes, by name.
     pub nodes: BTreeMap<String, NodeState>,
 }
@@ -144,6 +147,7 @@ impl Snapshot {
         validating: Vec<ValidatingWebhookConfiguration>,
         mutating: Vec<MutatingWebhookConfiguration>,
         api_services: Vec<APIService>,
+        custom_resources: Vec<ObjectMeta>,
         nodes: Vec<Node>,
     ) -> Self {
         Self {
@@ -155,6 +159,7 @@ impl Snapshot {
                 .filter(served)
                 .map(|o| named(&o.metadata))
                 .collect(),
+            custom_resources: custom_resources.iter().map(named).collect(),
             nodes: nodes.into_iter().map(node).collect(),
         }
     }
@@ -227,7 +232,7 @@ mod tests {
              "spec": {"groupPriorityMinimum": 1, "versionPriority": 1, "service": {"name": "metrics"}}},
         ]))
         .unwrap();
-        let state = Snapshot::of(namespaces, vec![], vec![], services, vec![]);
+        let state = Snapshot::of(namespaces, vec![], vec![], services, vec![], vec![]);
         assert_eq!(state.namespaces.keys().collect::<Vec<_>>(), ["pods-1"]);
         assert_eq!(state.namespaces["pods-1"].e2e_run, "r");
         assert_eq!(state.api_services.keys().collect::<Vec<_>>(), ["v1beta1.metrics.k8s.io"]);

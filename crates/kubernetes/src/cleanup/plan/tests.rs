@@ -219,3 +219,19 @@ fn nodes_that_joined_later_are_left_alone() {
     now.nodes.insert("n2".into(), other);
     assert_eq!(plan(&before, &now, &dead(&["aaaa"])), Plan::default());
 }
+
+#[test]
+fn a_custom_resource_goes_only_by_its_mark() {
+    let mut now = Snapshot::default();
+    now.custom_resources.insert("dead.example.com".into(), object("1", "e2e.test.mb-aaaa"));
+    now.custom_resources.insert("lives.example.com".into(), object("2", "e2e.test.mb-bbbb"));
+    now.custom_resources.insert("vendor.example.com".into(), object("3", "kubectl-create"));
+    let found = plan(&nothing(), &now, &dead(&["aaaa"]));
+    assert_eq!(names(&found), ["dead.example.com"]);
+    assert_eq!(found.steps[0].why, Why::MadeBy(mark("aaaa")));
+    // Whoever makes one with kubectl loses all its objects if it is taken for a leaving.
+    let found = plan(&nothing(), &now, &Scope { alone: true, ..dead(&["aaaa"]) });
+    assert_eq!(names(&found), ["dead.example.com", "lives.example.com"]);
+    assert_eq!(found.kept.len(), 1, "{:?}", found.kept);
+    assert_eq!(found.kept[0].name, "vendor.example.com");
+}
