@@ -178,8 +178,10 @@ impl<W: Write> LiveView<W> {
 
     fn redraw(&mut self, status: &RunStatus, now: Timestamp) -> io::Result<()> {
         let size = (self.size)();
-        // The last column stays free, for terminals that wrap as soon as it is written.
-        let columns = usize::from(size.columns).saturating_sub(1).max(1);
+        // The last column stays free, for terminals that wrap as soon as it is written, and two
+        // more for the `^C` that a terminal shows at the cursor: on a row of its own it would move
+        // everything up.
+        let columns = usize::from(size.columns).saturating_sub(3).max(1);
         // One row stays free for what is said above.
         let rows = usize::from(size.rows).saturating_sub(1).max(1);
         let lines = render(status, now, columns, rows, self.style);

@@ -292,7 +292,7 @@ fn the_live_view_draws_in_place_below_what_lasts() {
         assert!(text.contains("!") && text.contains("will be run again"), "{text}");
         let note = text.find("press Ctrl-C again").unwrap();
         assert!(note < text.find("nightly  20260101").unwrap(), "{text}");
-        let expected = layout::render(&status, at(75.0), 99, 29, Style::PLAIN);
+        let expected = layout::render(&status, at(75.0), 97, 29, Style::PLAIN);
         assert!(text.ends_with(&expected.join("\n")), "{text}");
         assert!(!screen.cursor_hidden && screen.wraps, "a killed program leaves no mess");
     }
@@ -302,6 +302,20 @@ fn the_live_view_draws_in_place_below_what_lasts() {
     assert!(!screen.cursor_hidden && !text.contains("nightly  20260101"), "{text}");
     assert!(text.contains("failed: [sig-x] breaks") && text.contains("press Ctrl-C"), "{text}");
     assert_eq!((screen.column, screen.lines.last().unwrap().as_str()), (0, ""));
+}
+
+#[test]
+fn a_typed_ctrl_c_fits_behind_the_block() {
+    let terminal = Terminal::default();
+    let size = || Size { columns: 60, rows: 30 };
+    let mut view = LiveView::new(terminal.clone(), Style::PLAIN, size);
+    let mut story = Story::new(&[("t", &["a"])]);
+    story.prepared(0, 40, 4, 600).session(1, 0, 0, 2);
+    story.start(1, 1, &"a spec whose name is longer than the terminal is wide ".repeat(2));
+    play(&story, &mut view);
+    let screen = terminal.0.lock().unwrap();
+    assert!(screen.lines[screen.row].contains('…'), "{:?}", screen.lines);
+    assert!(screen.column + "^C".len() < 60, "{:?}", screen.lines);
 }
 
 #[test]
