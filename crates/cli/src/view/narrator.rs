@@ -120,9 +120,13 @@ impl Narrator {
             }
             What::AttemptLost { attempt, spec, cause, given_up } => {
                 let subject = target_name(status, attempt.target);
-                let next = if *given_up { "given up" } else { "will be run again" };
+                let next = match given_up {
+                    true => ", given up",
+                    false if status.cancelling => "",
+                    false => ", will be run again",
+                };
                 let (role, text) =
-                    (Role::Warn, format!("lost: {spec} (attempt {}, {next})", attempt.number));
+                    (Role::Warn, format!("lost: {spec} (attempt {}{next})", attempt.number));
                 let role = if *given_up { Role::Bad } else { role };
                 lasting(role, &subject, text).with(&cause.to_string())
             }
@@ -224,6 +228,11 @@ fn run_started(status: &RunStatus) -> String {
 /// `402 of 402 specs, 399 passed, 2 failed`.
 pub(crate) fn tally(target: &TargetStatus) -> String {
     let mut text = format!("{} of {}", target.done, count(target.selected as usize, "spec"));
+    // No event tells how those ended that a resume found done.
+    let before = target.done.saturating_sub(target.states.values().sum());
+    if before > 0 {
+        text += &format!(", {before} before");
+    }
     for (state, number) in target.states.iter().filter(|(_, number)| **number > 0) {
         text += &format!(", {number} {state}");
     }

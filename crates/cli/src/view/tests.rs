@@ -1,6 +1,7 @@
 //! What the views print, from the same stories.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use multibeam_model::event::What;
 use multibeam_model::ids::{ClusterId, SessionId, TargetId};
@@ -89,6 +90,35 @@ fn plain_lines_tell_the_story() {
              the run was cancelled
 "
     );
+}
+
+#[test]
+fn what_was_done_before_a_resume_is_counted() {
+    let mut story = Story::new(&[("t", &["a"])]);
+    story.tell(What::TargetPrepared {
+        target: TargetId(0),
+        selected: 40,
+        total: 80,
+        serial: 0,
+        done: 7,
+        expected: Duration::ZERO,
+    });
+    story.session(1, 0, 0, 2).at(11.0).pass(1, 1);
+    let text = plain(&story);
+    assert!(text.contains("8 of 40 specs, 7 before, 1 passed"), "{text}");
+}
+
+#[test]
+fn nothing_is_run_again_after_a_cancel() {
+    let mut story = Story::new(&[("t", &["a"])]);
+    story.prepared(0, 40, 4, 0).session(1, 0, 0, 2).start(1, 1, "[sig-x] dies");
+    let attempt = story.attempt(1);
+    story.tell(What::Cancelling { force: false });
+    let cause = LossCause::ProcessDied { end: ProcessEnd::Exit(2), last_output: String::new() };
+    let spec = "[sig-x] dies".to_owned();
+    story.tell(What::AttemptLost { attempt, spec, cause, given_up: false });
+    let text = plain(&story);
+    assert!(text.contains("lost: [sig-x] dies (attempt 1)\n"), "{text}");
 }
 
 #[test]
