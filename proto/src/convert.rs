@@ -2,6 +2,7 @@
 
 mod coordinator;
 mod shared;
+mod standing;
 mod worker;
 
 use std::fmt;

@@ -33,6 +33,9 @@ pub mod aggregator {
 /// (4 MiB) is too small for a spec that prints a lot; set it on every client and server.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
+/// In the metadata of an `UNAVAILABLE`: this coordinator works, and another one is in office.
+pub const STANDBY: &str = "multibeam-standby";
+
 /// The size into which [`chunks`] cuts, in bytes.
 pub const CHUNK_BYTES: usize = 256 << 10;
 

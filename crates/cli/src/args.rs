@@ -1,6 +1,7 @@
 //! What the user can type. Syntax only: nothing here looks at a file or a clock.
 
 mod aggregator;
+mod coordinator;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use aggregator::{
     AggregatorArgs, AggregatorCommand, AggregatorServeArgs, MemberArg, MembersPlace,
 };
+pub use coordinator::CoordinatorArgs;
 
 /// Run a Ginkgo suite as many beams and get one report per target.
 ///
@@ -300,23 +302,6 @@ pub struct RunsArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// `multibeam coordinator`
-#[derive(Args, Debug)]
-pub struct CoordinatorArgs {
-    /// The address to serve on; with port 0 the system picks one, see --address-file.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7400")]
-    pub listen: std::net::SocketAddr,
-    /// Write the address here once it serves.
-    #[arg(long, value_name = "FILE")]
-    pub address_file: Option<PathBuf>,
-    /// The aggregators; any of a group will do, and all of them make it survive their loss.
-    #[arg(long, value_name = "URL", default_value = "https://localhost:7401")]
-    pub aggregator: Vec<String>,
-    /// Certificates.
-    #[command(flatten)]
-    pub tls: TlsArgs,
 }
 
 /// `multibeam worker`

@@ -1,5 +1,9 @@
 //! Connections to standing services.
 
+use std::time::Duration;
+
+use multibeam_proto::coordinator::v1::StatusRequest;
+use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
 use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::tls::{Credentials, PemFiles, Security};
 
@@ -42,4 +46,45 @@ pub fn endpoints(urls: &[String], tls: &TlsArgs) -> Result<Endpoints, Exit> {
         Ok((url.clone(), channel))
     };
     Ok(Endpoints::new(urls.iter().map(open).collect::<Result<Vec<_>, Exit>>()?))
+}
+
+/// How long a coordinator that stands by is given to take office.
+const OFFICE: Duration = Duration::from_secs(60);
+
+/// How often it is asked.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Several coordinators, of which the one in office is used. When none can be found, the next call
+/// says why.
+///
+/// # Errors
+/// When an URL or the certificates cannot be used.
+pub async fn coordinators(urls: &[String], tls: &TlsArgs) -> Result<Endpoints, Exit> {
+    let endpoints = endpoints(urls, tls)?;
+    find_office(&endpoints, urls.len()).await;
+    Ok(endpoints)
+}
+
+/// Looks for the coordinator in office. Without any that stands by each is tried `tries` times.
+pub async fn find_office(endpoints: &Endpoints, tries: usize) {
+    let client = CoordinatorClient::new(endpoints.clone());
+    let end = tokio::time::Instant::now() + OFFICE;
+    let mut failures = 0;
+    let mut waits = false;
+    while tokio::time::Instant::now() < end {
+        // Nobody has this run: only the one in office says so.
+        let asked = client.clone().status(StatusRequest { run: String::new() }).await;
+        let Err(status) = asked else { return };
+        if status.code() != tonic::Code::Unavailable {
+            return;
+        }
+        waits |= status.metadata().contains_key(multibeam_proto::STANDBY);
+        failures += 1;
+        if failures >= tries {
+            if !waits {
+                return;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
 }

@@ -1,22 +1,29 @@
 //! Following a run: its updates go into a view, the user's Ctrl-C goes to the run.
 
 use std::io::{self, IsTerminal as _};
+use std::pin::Pin;
 use std::time::Duration;
 
 use multibeam_model::status::RunStatus;
-use multibeam_proto::coordinator::v1::WatchRequest;
 use multibeam_proto::coordinator::v1::watch_response::Update as Wire;
+use multibeam_proto::coordinator::v1::{WatchRequest, WatchResponse};
+use multibeam_rt::backoff::{Recover as _, Recovery};
 use tokio::signal::unix::{SignalKind, signal};
+use tonic::{Status, Streaming};
 
 use crate::args::ColorChoice;
 use crate::cancels::{Cancels, Heard};
 use crate::commands::fail_status;
+use crate::connect;
 use crate::exit::Exit;
 use crate::place::Served;
 use crate::view::{JsonView, LiveView, PlainView, Style, Update, View, now};
 
 /// How often the view is drawn.
 const TICK: Duration = Duration::from_millis(200);
+
+/// How long a coordinator that has gone is waited for, or one that takes over from it.
+const TAKEOVER: Duration = Duration::from_secs(120);
 
 /// How the user wants to see a run.
 #[derive(Clone, Copy, Debug)]
@@ -61,9 +68,9 @@ pub enum CtrlC {
 /// # Errors
 /// When the run cannot be watched, or the output cannot be written.
 pub async fn follow(served: &mut Served, look: Look, ctrl_c: CtrlC) -> Result<RunStatus, Exit> {
-    let request = WatchRequest { run: served.run.clone() };
-    let updates = served.coordinator.watch(request).await;
-    let mut updates = updates.map_err(|status| fail_status(&status))?.into_inner();
+    let updates = watch(served.clone()).await;
+    let mut updates = Some(updates.map_err(|status| fail_status(&status))?);
+    let mut search: Option<Search> = None;
     let mut view = look.view();
     let mut status = RunStatus::default();
     let mut tick = tokio::time::interval(TICK);
@@ -73,17 +80,33 @@ pub async fn follow(served: &mut Served, look: Look, ctrl_c: CtrlC) -> Result<Ru
     let output = |error: io::Error| Exit::of_output(&error);
     loop {
         tokio::select! {
-            update = updates.message() => match update {
+            update = next(&mut updates) => match update {
                 Ok(Some(update)) => {
                     let event = read(update.update)?.apply(&mut status);
                     view.update(&status, event.as_ref()).map_err(output)?;
                 }
                 Ok(None) => break,
+                Err(error) if served.is_standing() && error.recovery() == Recovery::Retry => {
+                    view.note("the coordinator is gone; looking for the one in office")
+                        .map_err(output)?;
+                    updates = None;
+                    search = Some(Box::pin(again(served.clone())));
+                }
                 Err(error) => {
                     view.finish(&status).map_err(output)?;
                     return Err(fail_status(&error));
                 }
             },
+            found = found(&mut search) => {
+                search = None;
+                match found {
+                    Ok(found) => updates = Some(found),
+                    Err(error) => {
+                        view.finish(&status).map_err(output)?;
+                        return Err(fail_status(&error));
+                    }
+                }
+            }
             _ = tick.tick() => view.tick(&status, now()).map_err(output)?,
             () = signals.next() => {
                 if ctrl_c == CtrlC::Leaves {
@@ -103,6 +126,49 @@ pub async fn follow(served: &mut Served, look: Look, ctrl_c: CtrlC) -> Result<Ru
     }
     view.finish(&status).map_err(output)?;
     Ok(status)
+}
+
+/// Updates of a run.
+type Updates = Streaming<WatchResponse>;
+
+/// Looking for a coordinator that has the run.
+type Search = Pin<Box<dyn Future<Output = Result<Updates, Status>> + Send>>;
+
+async fn watch(mut served: Served) -> Result<Updates, Status> {
+    let request = WatchRequest { run: served.run.clone() };
+    Ok(served.coordinator.watch(request).await?.into_inner())
+}
+
+/// Watches the run at the coordinator that has taken over.
+async fn again(served: Served) -> Result<Updates, Status> {
+    served.endpoints.next();
+    let mut last = None;
+    let end = tokio::time::Instant::now() + TAKEOVER;
+    while tokio::time::Instant::now() < end {
+        connect::find_office(&served.endpoints, 1).await;
+        match watch(served.clone()).await {
+            Err(status) if status.recovery() == Recovery::Retry => last = Some(status),
+            found => return found,
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Err(last.unwrap_or_else(|| Status::unavailable("no coordinator has taken over")))
+}
+
+/// The next update; never while nobody is watched.
+async fn next(updates: &mut Option<Updates>) -> Result<Option<WatchResponse>, Status> {
+    match updates {
+        Some(updates) => updates.message().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a search has found; never without one.
+async fn found(search: &mut Option<Search>) -> Result<Updates, Status> {
+    match search {
+        Some(search) => search.await,
+        None => std::future::pending().await,
+    }
 }
 
 fn read(update: Option<Wire>) -> Result<Update, Exit> {

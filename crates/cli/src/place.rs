@@ -123,6 +123,8 @@ pub struct Served {
     pub coordinator: CoordinatorClient<Endpoints>,
     /// The files made from the ledger.
     pub results: ResultsClient<Endpoints>,
+    /// The way to all coordinators.
+    pub endpoints: Endpoints,
 }
 
 impl Served {
@@ -135,8 +137,15 @@ impl Served {
             coordinator: CoordinatorClient::new(channel.clone())
                 .max_decoding_message_size(limit)
                 .max_encoding_message_size(limit),
-            results: ResultsClient::new(channel).max_decoding_message_size(limit),
+            results: ResultsClient::new(channel.clone()).max_decoding_message_size(limit),
+            endpoints: channel,
         }
+    }
+
+    /// Whether it is a standing coordinator, which another one may follow.
+    #[must_use]
+    pub fn is_standing(&self) -> bool {
+        !self.endpoints.current().is_empty()
     }
 }
 
@@ -155,7 +164,7 @@ pub enum Found {
 /// When there is none, or a standing coordinator cannot be reached.
 pub async fn look(place: &Place, run: Option<&str>) -> Result<Found, Exit> {
     if let Some(endpoint) = &place.endpoint {
-        let channel = connect::endpoints(endpoint, &place.tls)?;
+        let channel = connect::coordinators(endpoint, &place.tls).await?;
         let mut served = Served::over(channel, run.unwrap_or_default().to_owned());
         if run.is_none() {
             served.run = newest(&mut served).await?;

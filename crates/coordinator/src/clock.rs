@@ -1,5 +1,6 @@
 //! The coordinator's clocks.
 
+use multibeam_model::event::{Event, What};
 use multibeam_model::{Moment, Timestamp};
 use multibeam_rt::clock::wall_ns;
 use tokio::time::Instant;
@@ -23,10 +24,20 @@ impl Clock {
         Moment(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
-    /// When a moment is, for timers.
-    pub(crate) fn at(&self, moment: Moment) -> Instant {
-        self.origin + moment.since(Self::OFFICE)
+    /// Waits until a moment; for ever without one.
+    pub(crate) async fn sleep_until(self, moment: Option<Moment>) {
+        match moment {
+            Some(moment) => {
+                tokio::time::sleep_until(self.origin + moment.since(Self::OFFICE)).await;
+            }
+            None => std::future::pending().await,
+        }
     }
+}
+
+/// An event that happens now.
+pub(crate) fn event(what: What) -> Event {
+    Event { at: wall(), what }
 }
 
 /// The wall clock, for reports only.

@@ -64,8 +64,10 @@ pub(crate) struct Performed {
     pub(crate) voided: Vec<AttemptId>,
     /// Losses and returns that took effect.
     pub(crate) ended: Vec<Decision>,
-    /// A newer coordinator is in office, or the aggregator refuses to speak with this one.
-    pub(crate) fenced: Option<String>,
+    /// A newer coordinator is in office.
+    pub(crate) newest: Option<Epoch>,
+    /// The aggregator refuses to speak with this one.
+    pub(crate) refused_for_good: Option<String>,
 }
 
 /// Runs until the run is forgotten.
@@ -103,10 +105,11 @@ pub(crate) async fn run(
         let performed = match replies {
             Ok(replies) => perform(batch, replies),
             Err(status) => {
-                Performed { fenced: Some(status.message().to_owned()), ..Performed::default() }
+                let reason = Some(status.message().to_owned());
+                Performed { refused_for_good: reason, ..Performed::default() }
             }
         };
-        let fenced = performed.fenced.is_some();
+        let fenced = performed.newest.is_some() || performed.refused_for_good.is_some();
         let to_hub = ToHub::Performed { run: run.clone(), performed };
         if hub.send(to_hub).await.is_err() || fenced {
             return;
@@ -122,7 +125,7 @@ fn perform(batch: Vec<Effect>, replies: Vec<Reply>) -> Performed {
         for decision in effect.decisions {
             match (replies.next(), &decision) {
                 (Some(Reply::Refused(Refusal::OldEpoch { newest })), _) => {
-                    performed.fenced = Some(format!("coordinator {newest} has taken over"));
+                    performed.newest = Some(newest);
                 }
                 (Some(Reply::Refused(why)), Decision::HandOut { attempt, .. }) => {
                     performed.refused.push((*attempt, why));
@@ -141,7 +144,7 @@ fn perform(batch: Vec<Effect>, replies: Vec<Reply>) -> Performed {
                 _ => {}
             }
         }
-        if performed.fenced.is_some() {
+        if performed.newest.is_some() {
             break;
         }
         if performed.refused.len() == refused_before {

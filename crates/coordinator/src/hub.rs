@@ -4,26 +4,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use multibeam_model::event::{Event, What};
+use multibeam_model::adopt::AdoptedProcess;
 use multibeam_model::link::{CoordinatorMessage, Hello, ProcessNews, WorkerMessage};
-use multibeam_model::record::RunRecord;
-use multibeam_model::run::{Limits, RunSpec};
+use multibeam_model::run::Limits;
 use multibeam_model::{Epoch, Moment, RunId, WorkerId};
-use multibeam_rt::tasks::Spawner;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tonic::Status;
 
-use crate::clock::{Clock, wall};
+use crate::clock::Clock;
 use crate::committer::{self, Effects, Performed};
 use crate::doubt::Doubts;
 use crate::ledger::Ledger;
 use crate::messages::ToHub;
+use crate::office::{CONFIRMED, Term};
 use crate::run::{ActiveRun, Begin};
 use crate::workers::{ToStream, Workers};
-
-/// Messages that wait for the hub; a stream that fills it waits.
-const QUEUE: usize = 1024;
 
 /// Ended runs that can still be watched; the ledger has all of them.
 const ENDED_RUNS: usize = 32;
@@ -31,73 +28,8 @@ const ENDED_RUNS: usize = 32;
 /// How often silent workers are looked for.
 const LEASE_CHECK: Duration = Duration::from_secs(1);
 
-/// Why a coordinator cannot serve.
-#[derive(Debug, thiserror::Error)]
-pub enum HubError {
-    /// The aggregator does not let it take office.
-    #[error("cannot take office at the aggregator: {0}")]
-    Claim(String),
-}
-
-/// A handle to the hub.
-#[derive(Clone, Debug)]
-pub struct Hub {
-    pub(crate) inbox: mpsc::Sender<ToHub>,
-    pub(crate) spawner: Spawner,
-    pub(crate) ledger: Ledger,
-    pub(crate) epoch: Epoch,
-}
-
-impl Hub {
-    /// Takes office at the ledger behind `aggregator` and starts the hub's task. `name` tells
-    /// people which coordinator this is. The task ends when the group drains.
-    ///
-    /// # Errors
-    /// When the aggregator refuses.
-    pub async fn start(
-        aggregator: multibeam_rt::endpoints::Endpoints,
-        name: &str,
-        spawner: &Spawner,
-    ) -> Result<Self, HubError> {
-        let ledger = Ledger::new(aggregator);
-        let epoch = ledger.claim(name).await;
-        let epoch = epoch.map_err(|status| HubError::Claim(status.message().to_owned()))?;
-        let (inbox, messages) = mpsc::channel(QUEUE);
-        let spawned = spawner.clone();
-        let hub = Self { inbox: inbox.clone(), spawner: spawned, ledger: ledger.clone(), epoch };
-        let task = Task {
-            clock: Clock::start(),
-            ledger,
-            epoch,
-            inbox,
-            workers: Workers::default(),
-            runs: BTreeMap::new(),
-            doubts: Doubts::default(),
-            committers: JoinSet::new(),
-        };
-        let drain = spawner.drain();
-        spawner.spawn("hub", task.run(messages, drain.requested()));
-        Ok(hub)
-    }
-
-    /// Asks the hub something.
-    pub(crate) async fn ask<T>(
-        &self,
-        make: impl FnOnce(oneshot::Sender<T>) -> ToHub,
-    ) -> Result<T, Status> {
-        let gone = || Status::unavailable("the coordinator is shutting down");
-        let (reply, answer) = oneshot::channel();
-        self.inbox.send(make(reply)).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())
-    }
-
-    /// Reads a run's record.
-    pub(crate) async fn record(&self, run: &RunId) -> Result<RunRecord, Status> {
-        self.ledger.record(run).await
-    }
-}
-
-struct Task {
+/// Everything that a coordinator in office has under way.
+pub(crate) struct Task {
     clock: Clock,
     ledger: Ledger,
     epoch: Epoch,
@@ -106,25 +38,76 @@ struct Task {
     runs: BTreeMap<RunId, ActiveRun>,
     doubts: Doubts,
     committers: JoinSet<()>,
+    /// When this coordinator last knew that it was in office; `None` when it cannot lose it.
+    confirmed: Option<watch::Receiver<Instant>>,
+    /// The ledger has said that a newer one is.
+    fenced: bool,
+}
+
+/// What ends a term of office.
+pub(crate) struct Until<F, S> {
+    /// Ready when a newer coordinator is in office.
+    pub(crate) fenced: F,
+    /// Ready when the program ends.
+    pub(crate) shutdown: S,
 }
 
 impl Task {
-    async fn run(
+    /// Messages that wait for the hub; a stream that fills it waits.
+    pub(crate) const QUEUE: usize = 1024;
+
+    pub(crate) fn new(
+        ledger: Ledger,
+        term: &Term,
+        confirmed: Option<watch::Receiver<Instant>>,
+    ) -> Self {
+        Self {
+            clock: Clock::start(),
+            ledger,
+            epoch: term.epoch,
+            inbox: term.inbox.clone(),
+            workers: Workers::default(),
+            runs: BTreeMap::new(),
+            doubts: Doubts::default(),
+            committers: JoinSet::new(),
+            confirmed,
+            fenced: false,
+        }
+    }
+
+    /// Goes on with the runs of an earlier coordinator. Those that have a session keep their
+    /// clusters, whoever else wants them.
+    pub(crate) fn take_over(&mut self, runs: Vec<Begin>) {
+        let now = self.clock.now();
+        let under_way = runs.iter().filter(|begin| begin.is_under_way());
+        let under_way: Vec<RunId> = under_way.map(|begin| begin.run.clone()).collect();
+        for begin in runs {
+            self.add(begin);
+        }
+        for run in under_way {
+            self.activate(&run, now);
+        }
+        self.activate_runs(now);
+    }
+
+    pub(crate) async fn run(
         mut self,
         mut messages: mpsc::Receiver<ToHub>,
-        shutdown: impl Future<Output = ()>,
+        until: Until<impl Future<Output = ()>, impl Future<Output = ()>>,
     ) {
         let mut lease_check = tokio::time::interval(LEASE_CHECK);
-        tokio::pin!(shutdown);
-        loop {
+        let Until { fenced, shutdown } = until;
+        tokio::pin!(shutdown, fenced);
+        while !self.fenced {
             let deadline = self.runs.values().filter_map(ActiveRun::next_deadline).min();
             tokio::select! {
                 () = &mut shutdown => break,
+                () = &mut fenced => break,
                 message = messages.recv() => match message {
                     Some(message) => self.handle(message),
                     None => break,
                 },
-                () = sleep_until(self.clock, deadline) => self.tick(),
+                () = self.clock.sleep_until(deadline) => self.tick(),
                 _ = lease_check.tick() => self.expire_workers(),
                 Some(done) = self.committers.join_next() => {
                     if let Err(error) = done && error.is_panic() {
@@ -133,6 +116,7 @@ impl Task {
                 }
             }
         }
+        // Nobody is told to forget anything: what runs is the next coordinator's.
         // They hold spans, which have to be closed before the last traces are sent.
         self.committers.shutdown().await;
     }
@@ -195,12 +179,18 @@ impl Task {
             // The first message of a stream comes as `Connected`.
             WorkerMessage::Hello(_) => {}
             WorkerMessage::Heartbeat { sent_at } => {
-                self.workers.send_now(worker, CoordinatorMessage::HeartbeatAck { sent_at });
+                let confirmed = self.confirmed.as_ref().map(|confirmed| *confirmed.borrow());
+                // A lease is granted only while nobody else can be in office.
+                if confirmed.is_none_or(|at| at.elapsed() < CONFIRMED) {
+                    self.workers.send_now(worker, CoordinatorMessage::HeartbeatAck { sent_at });
+                }
             }
             WorkerMessage::Prepared { run, target, result } => {
                 let worker = worker.clone();
                 self.with_run(&run, |run| run.prepared(&worker, target, result, now));
             }
+            // What it said before it told how everything stands is in there.
+            WorkerMessage::Process { .. } if !self.workers.stands(worker) => {}
             WorkerMessage::Process { run, process, news } => {
                 if matches!(news, ProcessNews::Ended { .. }) {
                     self.workers.ended(worker, &run, process);
@@ -218,11 +208,36 @@ impl Task {
             WorkerMessage::CleanedUp { run, process, removed } => {
                 self.with_run(&run, |run| run.cleaned_up(worker, process, removed, now));
             }
-            WorkerMessage::Settled { epoch } if epoch == self.epoch => {
-                self.workers.settled(worker);
-                self.doubts.resolve(now, &self.workers);
+            WorkerMessage::Standing { epoch, processes } if epoch == self.epoch => {
+                self.standing(worker, processes, now);
             }
-            WorkerMessage::Settled { .. } => {}
+            // It was meant for an earlier coordinator.
+            WorkerMessage::Standing { .. } => {}
+        }
+    }
+
+    /// A worker tells how all its processes stand.
+    fn standing(
+        &mut self,
+        worker: &WorkerId,
+        processes: Vec<(RunId, AdoptedProcess)>,
+        now: Moment,
+    ) {
+        self.workers.standing(worker, &processes);
+        self.doubts.resolve(now, &self.workers);
+        let mut by_run: BTreeMap<RunId, Vec<AdoptedProcess>> = BTreeMap::new();
+        for (run, process) in processes {
+            by_run.entry(run).or_default().push(process);
+        }
+        for run in self.runs.keys().cloned().collect::<Vec<_>>() {
+            if self.runs.get(&run).is_some_and(|run| !run.is_told_over()) {
+                let processes = by_run.remove(&run).unwrap_or_default();
+                self.with_run(&run, |run| run.adopt(worker, processes, now));
+            }
+        }
+        // Nobody needs these any more.
+        for run in by_run.into_keys() {
+            self.workers.send(worker, CoordinatorMessage::Forget { run }, Vec::new());
         }
     }
 
@@ -231,6 +246,13 @@ impl Task {
         if self.runs.get(&id).is_some_and(|run| !run.is_told_over()) {
             return Err(Status::already_exists("this run is under way"));
         }
+        self.add(begin);
+        self.activate_runs(now);
+        Ok(())
+    }
+
+    fn add(&mut self, begin: Begin) {
+        let id = begin.run.clone();
         let (effects, received) = mpsc::unbounded_channel();
         let committer = self.committers.spawn(committer::run(
             self.ledger.clone(),
@@ -240,8 +262,6 @@ impl Task {
             self.inbox.clone(),
         ));
         self.runs.insert(id, ActiveRun::new(begin, Effects::new(effects, committer)));
-        self.activate_runs(now);
-        Ok(())
     }
 
     /// Lets every queued run begin whose clusters are free. Runs take turns by their ids, which is
@@ -264,19 +284,27 @@ impl Task {
             }
         }
         for id in begin {
-            self.with_run(&id, |run| run.activate(now));
-            let clusters = self.runs.get(&id).into_iter().flat_map(ActiveRun::cluster_names);
-            let workers = clusters.flat_map(|name| self.workers.of_cluster(name));
-            let workers =
-                workers.map(|(hello, unready)| (hello.clone(), unready.map(str::to_owned)));
-            for (hello, unready) in workers.collect::<Vec<_>>() {
-                self.with_run(&id, |run| run.worker_joined(&hello, unready.as_deref(), now));
-            }
+            self.activate(&id, now);
+        }
+    }
+
+    fn activate(&mut self, id: &RunId, now: Moment) {
+        self.with_run(id, |run| run.activate(now));
+        let clusters = self.runs.get(id).into_iter().flat_map(ActiveRun::cluster_names);
+        let workers = clusters.flat_map(|name| self.workers.of_cluster(name));
+        let workers = workers.map(|(hello, unready)| (hello.clone(), unready.map(str::to_owned)));
+        for (hello, unready) in workers.collect::<Vec<_>>() {
+            self.with_run(id, |run| run.worker_joined(&hello, unready.as_deref(), now));
         }
     }
 
     fn performed(&mut self, run: &RunId, performed: Performed, now: Moment) {
-        if let Some(reason) = &performed.fenced {
+        if let Some(newest) = performed.newest {
+            tracing::warn!(epoch = %self.epoch, %newest, "a newer coordinator is in office");
+            self.fenced = true;
+            return;
+        }
+        if let Some(reason) = &performed.refused_for_good {
             tracing::error!(%run, %reason, "the ledger takes no more decisions of this run");
             // Its watchers see the stream end without an end of the run. Its processes end: a
             // coordinator that takes the run up counts their attempts as lost.
@@ -357,31 +385,6 @@ impl Task {
             let contexts = run.contexts(&message);
             self.workers.send(&worker, message, contexts);
         }
-    }
-}
-
-async fn sleep_until(clock: Clock, moment: Option<Moment>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(clock.at(moment)).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// An event that happens now.
-pub(crate) fn event(what: What) -> Event {
-    Event { at: wall(), what }
-}
-
-/// A run's spec as the ledger keeps it. Its clusters are looked up by number later on.
-pub(crate) fn read_spec(bytes: &[u8]) -> Result<RunSpec, Status> {
-    let spec: RunSpec = serde_json::from_slice(bytes)
-        .map_err(|error| Status::invalid_argument(format!("the run cannot be read: {error}")))?;
-    let mut used = spec.targets.iter().flat_map(|target| &target.clusters);
-    match used.find(|cluster| spec.clusters.get(**cluster as usize).is_none()) {
-        Some(cluster) => {
-            Err(Status::invalid_argument(format!("the run has no cluster number {cluster}")))
-        }
-        None => Ok(spec),
     }
 }
 

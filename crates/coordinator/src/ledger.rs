@@ -1,11 +1,13 @@
 //! The coordinator's way to the ledger.
 
 use bytes::Bytes;
-use multibeam_model::command::{Command, Reply};
+use multibeam_model::command::{Command, Refusal, Reply};
 use multibeam_model::record::RunRecord;
-use multibeam_model::{Epoch, RunId};
+use multibeam_model::{Epoch, RunId, TargetId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
-use multibeam_proto::aggregator::v1::{ListRunsRequest, ProposeRequest, ReadRunRequest, RunRow};
+use multibeam_proto::aggregator::v1::{
+    AttendRequest, ListRunsRequest, ProposeRequest, ReadCatalogRequest, ReadRunRequest, RunRow,
+};
 use multibeam_rt::backoff::{Backoff, random, retry};
 use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::Inject;
@@ -49,16 +51,27 @@ impl Ledger {
         }
     }
 
-    /// Takes office.
-    pub(crate) async fn claim(&self, coordinator: &str) -> Result<Epoch, Status> {
-        let claim =
-            Command::Claim { coordinator: coordinator.to_owned(), at: wall(), take_over: true };
-        match self.propose(&[claim]).await?.first() {
-            Some(Reply::Claimed(epoch)) => Ok(*epoch),
+    /// Asks for office; `take_over` also when another one is in office and may be alive. The error
+    /// of the inner result names the one that is.
+    pub(crate) async fn claim(
+        &self,
+        coordinator: &str,
+        take_over: bool,
+    ) -> Result<Result<Epoch, String>, Status> {
+        let claim = Command::Claim { coordinator: coordinator.to_owned(), at: wall(), take_over };
+        match self.propose(&[claim]).await?.pop() {
+            Some(Reply::Claimed(epoch)) => Ok(Ok(epoch)),
+            Some(Reply::Refused(Refusal::InOffice { coordinator })) => Ok(Err(coordinator)),
             other => {
                 Err(Status::internal(format!("the aggregator answers a claim with {other:?}")))
             }
         }
+    }
+
+    /// Says that the coordinator of this epoch is alive; the newest epoch comes back.
+    pub(crate) async fn attend(&self, epoch: Epoch) -> Result<Epoch, Status> {
+        let attended = self.client.clone().attend(AttendRequest { epoch: epoch.0 }).await?;
+        Ok(Epoch(attended.into_inner().newest))
     }
 
     /// What the ledger knows of a run.
@@ -66,6 +79,17 @@ impl Ledger {
         let request = ReadRunRequest { run: run.0.clone(), stale: false };
         let bytes = self.client.clone().read_run(request).await?.into_inner().record;
         RunRecord::decode(&bytes).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    /// The catalog of a target, as it was admitted.
+    pub(crate) async fn catalog(&self, run: &RunId, target: TargetId) -> Result<Vec<u8>, Status> {
+        let request = ReadCatalogRequest { run: run.0.clone(), target: target.0 };
+        let mut chunks = self.client.clone().read_catalog(request).await?.into_inner();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = chunks.message().await? {
+            bytes.extend_from_slice(&chunk.data);
+        }
+        Ok(bytes)
     }
 
     /// All runs.

@@ -6,7 +6,7 @@
 //! The path of a piece of news: [`service`] takes it from a worker's stream, [`hub`] (one task that
 //! owns all state) gives it to its `run`, which asks the scheduler; what the scheduler wants goes
 //! through the run's `committer` into the ledger, and from there back through the hub to workers
-//! and watchers.
+//! and watchers. A hub lasts as long as this coordinator is in [`office`].
 
 mod clock;
 mod committer;
@@ -15,12 +15,15 @@ pub mod durations;
 mod hub;
 mod ledger;
 mod messages;
+mod office;
 pub mod plan;
 mod proxy;
 mod run;
 mod service;
+mod spec;
+mod takeover;
 mod workers;
 
-pub use hub::{Hub, HubError};
+pub use office::{Hub, HubError};
 pub use proxy::ResultsProxy;
 pub use service::{CoordinatorService, new_run_id, random_seed};

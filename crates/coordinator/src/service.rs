@@ -2,7 +2,7 @@
 
 mod resume;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,9 +21,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::wall;
-use crate::hub::{Hub, read_spec};
 use crate::messages::{SentCatalog, ToHub, Watched};
+use crate::office::Hub;
 use crate::run::Begin;
+use crate::spec::read_spec;
 use crate::workers::STREAM_QUEUE;
 
 /// How long a kill waits for the ledger before it goes without.
@@ -57,6 +58,7 @@ impl CoordinatorService {
     }
 
     async fn create(&self, run: String, spec_json: Vec<u8>) -> Result<RunId, Status> {
+        let _ = self.hub.term()?;
         let spec = read_spec(&spec_json)?;
         let run = RunId(if run.is_empty() { new_run_id() } else { run });
         let seed = spec.seed.unwrap_or_else(random_seed);
@@ -68,6 +70,9 @@ impl CoordinatorService {
             seed,
             recovered: None,
             catalogs: BTreeMap::new(),
+            admitted: BTreeMap::new(),
+            failed_nodes: BTreeSet::new(),
+            ended: Vec::new(),
             holder: self.host.clone(),
         })
         .await?;
@@ -133,9 +138,10 @@ impl Coordinator for CoordinatorService {
         let (sender, stream) = mpsc::channel(STREAM_QUEUE);
         let number = self.streams.fetch_add(1, Ordering::Relaxed);
         let worker = hello.worker.clone();
-        let inbox = self.hub.inbox.clone();
-        let connected = ToHub::Connected { hello, stream: number, sender };
-        inbox.send(connected).await.map_err(|_| Status::unavailable("shutting down"))?;
+        // The stream is of this term of office, and ends with it.
+        let term = self.hub.term()?;
+        let inbox = term.inbox.clone();
+        term.tell(ToHub::Connected { hello, stream: number, sender }).await?;
         // Ends with the stream; the hub hears of it.
         self.hub.spawner.spawn("stream of a worker", async move {
             while let Ok(Some(frame)) = messages.message().await {
@@ -172,8 +178,7 @@ impl Coordinator for CoordinatorService {
         let sent = tokio::task::spawn_blocking(move || SentCatalog::read(digest, bytes)).await;
         let sent = sent.map_err(|error| Status::internal(error.to_string()))?;
         let catalog = ToHub::Catalog { run, target, sent: Box::new(sent) };
-        let sent = self.hub.inbox.send(catalog).await;
-        sent.map_err(|_| Status::unavailable("shutting down"))?;
+        self.hub.term()?.tell(catalog).await?;
         Ok(Response::new(wire::UploadCatalogResponse {}))
     }
 
@@ -211,6 +216,7 @@ impl Coordinator for CoordinatorService {
         &self,
         request: Request<wire::CancelRequest>,
     ) -> Result<Response<wire::CancelResponse>, Status> {
+        let _ = self.hub.term()?;
         let wire::CancelRequest { run, force, by } = request.into_inner();
         let run = RunId(run);
         let cancel =
@@ -222,14 +228,12 @@ impl Coordinator for CoordinatorService {
             taken_in?;
         } else {
             // Without the ledger nothing can be decided, but what runs can be killed.
-            let told = self.hub.inbox.send(ToHub::Abandon { run: run.clone() }).await;
-            told.map_err(|_| Status::unavailable("shutting down"))?;
+            self.hub.term()?.tell(ToHub::Abandon { run: run.clone() }).await?;
             return Err(Status::unavailable(format!(
                 "the ledger cannot be reached; what runs is killed, and the run stays open (hint: `multibeam run --resume {run}` goes on with it)"
             )));
         }
-        let told = self.hub.inbox.send(ToHub::Cancel { run, force }).await;
-        told.map_err(|_| Status::unavailable("shutting down"))?;
+        self.hub.term()?.tell(ToHub::Cancel { run, force }).await?;
         Ok(Response::new(wire::CancelResponse {}))
     }
 
@@ -237,6 +241,7 @@ impl Coordinator for CoordinatorService {
         &self,
         _request: Request<wire::ListRunsRequest>,
     ) -> Result<Response<wire::ListRunsResponse>, Status> {
+        let _ = self.hub.term()?;
         let runs = self.hub.ledger.runs().await?;
         Ok(Response::new(wire::ListRunsResponse { runs }))
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use multibeam_model::adopt::AdoptedProcess;
 use multibeam_model::link::{CoordinatorMessage, Hello, ProcessOrder};
 use multibeam_model::relay::{Inbox, Outbox};
 use multibeam_model::{Epoch, Moment, ProcessId, RunId, WorkerId};
@@ -40,9 +41,9 @@ pub(crate) struct Worker {
     heard: Moment,
     /// What its cluster answered last, while it does not answer as it should.
     unready: Option<String>,
-    /// Nothing that an earlier coordinator had it start lives any more.
-    settled: bool,
-    /// What this coordinator had it start and has not heard the end of.
+    /// It has told how all its processes stand: what it says of them from now on is new.
+    stands: bool,
+    /// What it has, or was ordered to start, and has not told the end of.
     processes: BTreeSet<(RunId, ProcessId)>,
 }
 
@@ -64,6 +65,9 @@ impl Workers {
                 "this worker was given up; it has to come back as a new one",
             ));
         }
+        if hello.epoch > epoch {
+            return Err(Status::unavailable("a newer coordinator is in office"));
+        }
         let new = !self.known.contains_key(&hello.worker);
         let worker = self.known.entry(hello.worker.clone()).or_insert_with(|| Worker {
             hello: hello.clone(),
@@ -72,7 +76,7 @@ impl Workers {
             stream: None,
             heard: now,
             unready: None,
-            settled: false,
+            stands: false,
             processes: BTreeSet::new(),
         });
         worker.hello = hello;
@@ -128,11 +132,18 @@ impl Workers {
         }
     }
 
-    /// Nothing that an earlier coordinator had the worker start lives any more.
-    pub(crate) fn settled(&mut self, worker: &WorkerId) {
+    /// A worker has told how all its processes stand.
+    pub(crate) fn standing(&mut self, worker: &WorkerId, processes: &[(RunId, AdoptedProcess)]) {
         if let Some(worker) = self.known.get_mut(worker) {
-            worker.settled = true;
+            worker.stands = true;
+            let alive = processes.iter().filter(|(_, process)| !process.has_ended());
+            worker.processes.extend(alive.map(|(run, process)| (run.clone(), process.process)));
         }
+    }
+
+    /// Whether what a worker says of its processes is new to this coordinator.
+    pub(crate) fn stands(&self, worker: &WorkerId) -> bool {
+        self.known.get(worker).is_some_and(|worker| worker.stands)
     }
 
     /// A process is gone.
@@ -149,7 +160,7 @@ impl Workers {
         match self.known.get(worker) {
             Some(known) => {
                 let any = known.processes.iter().any(|(of, _)| of == run);
-                (any || !known.settled).then_some(known.heard)
+                (any || !known.stands).then_some(known.heard)
             }
             None => Some(self.lost.get(worker).copied().unwrap_or(Clock::OFFICE)),
         }

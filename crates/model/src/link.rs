@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::adopt::AdoptedProcess;
 use crate::ids::{
     AttemptId, Epoch, GroupId, ProcessId, ProcessNumber, RunId, SessionId, SpecIndex, TargetId,
     WorkerId,
@@ -55,11 +56,13 @@ pub enum WorkerMessage {
         /// One line per object removed.
         removed: Vec<String>,
     },
-    /// Of the processes that this worker had when it was first welcomed in an epoch none lives any
-    /// more. It says so once in every epoch.
-    Settled {
+    /// How all processes of this worker stand. It says so once in every epoch, when it is first
+    /// welcomed: news of the time before are in here, and only what follows is new.
+    Standing {
         /// The epoch.
         epoch: Epoch,
+        /// The processes, those that have ended included, until their runs are forgotten.
+        processes: Vec<(RunId, AdoptedProcess)>,
     },
 }
 

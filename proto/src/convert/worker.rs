@@ -42,7 +42,10 @@ impl From<WorkerMessage> for wire::WorkerMessage {
                     removed,
                 })
             }
-            WorkerMessage::Settled { epoch } => Kind::Settled(wire::Settled { epoch: epoch.0 }),
+            WorkerMessage::Standing { epoch, processes } => Kind::Standing(wire::Standing {
+                epoch: epoch.0,
+                processes: processes.into_iter().map(Into::into).collect(),
+            }),
         };
         // The link that sends it sets the numbers.
         Self { kind: Some(kind), ..Self::default() }
@@ -86,7 +89,10 @@ impl TryFrom<wire::WorkerMessage> for WorkerMessage {
                 process: shared::process(cleaned.process, &at.field("cleaned_up"))?,
                 removed: cleaned.removed,
             },
-            Kind::Settled(wire::Settled { epoch }) => Self::Settled { epoch: Epoch(epoch) },
+            Kind::Standing(wire::Standing { epoch, processes }) => {
+                let processes = list(processes, &at.field("standing"), "processes")?;
+                Self::Standing { epoch: Epoch(epoch), processes }
+            }
         })
     }
 }

@@ -64,7 +64,7 @@ pub mod worker_message {
         #[prost(message, tag = "6")]
         CleanedUp(super::CleanedUp),
         #[prost(message, tag = "7")]
-        Settled(super::Settled),
+        Standing(super::Standing),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -349,12 +349,63 @@ pub struct CleanedUp {
     #[prost(string, repeated, tag = "3")]
     pub removed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-/// Of the processes that this worker had when a coordinator took office none lives any more.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Settled {
-    /// That coordinator's epoch.
+/// How all processes of this worker stand: once in every epoch, after the welcome. News of the time
+/// before are in here, and only what follows is new.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Standing {
+    /// The epoch.
     #[prost(uint64, tag = "1")]
     pub epoch: u64,
+    /// Those that have ended included, until their runs are forgotten.
+    #[prost(message, repeated, tag = "2")]
+    pub processes: ::prost::alloc::vec::Vec<StandingProcess>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StandingProcess {
+    #[prost(string, tag = "1")]
+    pub run: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub process: ::core::option::Option<ProcessId>,
+    /// It has asked for a group.
+    #[prost(bool, tag = "3")]
+    pub asked: bool,
+    /// It has room for a group and waits for one.
+    #[prost(bool, tag = "4")]
+    pub wants: bool,
+    /// Handed out and not begun.
+    #[prost(message, optional, tag = "5")]
+    pub queued: ::core::option::Option<AttemptId>,
+    #[prost(message, repeated, tag = "6")]
+    pub running: ::prost::alloc::vec::Vec<RunningAttempt>,
+    /// Serial attempts that have not begun, in suite order.
+    #[prost(message, repeated, tag = "7")]
+    pub serial: ::prost::alloc::vec::Vec<AttemptId>,
+    /// It was told that there are no more groups.
+    #[prost(bool, tag = "8")]
+    pub released: bool,
+    /// Process 1 was told that the others have finished.
+    #[prost(bool, tag = "9")]
+    pub alone_told: bool,
+    /// How it is being stopped; unspecified when it is not.
+    #[prost(enumeration = "StopHow", tag = "10")]
+    pub stop: i32,
+    /// It will run no group.
+    #[prost(bool, tag = "11")]
+    pub spoiled: bool,
+    /// Its news that matter later on, in order.
+    #[prost(message, repeated, tag = "12")]
+    pub told: ::prost::alloc::vec::Vec<ProcessNews>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RunningAttempt {
+    #[prost(message, optional, tag = "1")]
+    pub attempt: ::core::option::Option<AttemptId>,
+    /// For how long it has run, in nanoseconds.
+    #[prost(uint64, tag = "2")]
+    pub elapsed_ns: u64,
+    /// For how long there has been no sign of it, in nanoseconds.
+    #[prost(uint64, tag = "3")]
+    pub quiet_ns: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CoordinatorMessage {

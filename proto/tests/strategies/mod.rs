@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use multibeam_model::adopt::{AdoptedAttempt, AdoptedProcess};
 use multibeam_model::link::{
     ClusterIdentity, CoordinatorMessage, Hello, Prepare, PrepareError, Prepared, ProcessNews,
     ProcessOrder, SessionFact, StartProcess, StopHow, WorkerMessage,
@@ -153,6 +154,32 @@ fn news() -> impl Strategy<Value = ProcessNews> {
     ]
 }
 
+fn stop() -> impl Strategy<Value = StopHow> {
+    prop_oneof![Just(StopHow::Interrupt), Just(StopHow::Hung), Just(StopHow::Kill)]
+}
+
+fn standing() -> impl Strategy<Value = AdoptedProcess> {
+    let running = (attempt(), duration(), duration())
+        .prop_map(|(attempt, elapsed, quiet)| AdoptedAttempt { attempt, elapsed, quiet });
+    (
+        (process(), any::<[bool; 5]>(), option::of(attempt()), option::of(stop())),
+        (vec(running, 0..3), vec(attempt(), 0..3), vec(news(), 0..3)),
+    )
+        .prop_map(|((process, flags, queued, stop), (running, serial, told))| AdoptedProcess {
+            process,
+            asked: flags[0],
+            wants: flags[1],
+            queued,
+            running,
+            serial,
+            released: flags[2],
+            alone_told: flags[3],
+            stop,
+            spoiled: flags[4],
+            told,
+        })
+}
+
 /// Anything a worker can say.
 pub(crate) fn worker_message() -> impl Strategy<Value = WorkerMessage> {
     prop_oneof![
@@ -173,7 +200,9 @@ pub(crate) fn worker_message() -> impl Strategy<Value = WorkerMessage> {
         (run(), process(), vec(text(), 0..3)).prop_map(|(run, process, removed)| {
             WorkerMessage::CleanedUp { run, process, removed }
         }),
-        any::<u64>().prop_map(|epoch| WorkerMessage::Settled { epoch: Epoch(epoch) }),
+        (any::<u64>(), vec((run(), standing()), 0..3)).prop_map(|(epoch, processes)| {
+            WorkerMessage::Standing { epoch: Epoch(epoch), processes }
+        }),
     ]
 }
 
@@ -277,8 +306,7 @@ fn order() -> impl Strategy<Value = ProcessOrder> {
         attempt().prop_map(|attempt| ProcessOrder::HandOut { attempt }),
         Just(ProcessOrder::NoMoreGroups),
         vec(attempt(), 0..4).prop_map(|attempts| ProcessOrder::SerialPhase { attempts }),
-        prop_oneof![Just(StopHow::Interrupt), Just(StopHow::Hung), Just(StopHow::Kill)]
-            .prop_map(ProcessOrder::Stop),
+        stop().prop_map(ProcessOrder::Stop),
     ]
 }
 

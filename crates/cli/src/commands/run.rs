@@ -35,7 +35,7 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     if let Some(run) = &args.resume {
         return match &args.place.endpoint {
             Some(endpoint) => {
-                let channel = connect::endpoints(endpoint, &args.place.tls)?;
+                let channel = connect::coordinators(endpoint, &args.place.tls).await?;
                 let mut served = Served::over(channel, run.clone());
                 submit(&mut served, Vec::new(), Some(run.clone()), args.force).await?;
                 follow_remote(served, &args.place.results, look).await
@@ -56,7 +56,7 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     spec.seed = args.seed.or(spec.seed);
     if let Some(endpoint) = &args.place.endpoint {
         kubeconfigs::leave_out(&mut spec, written);
-        let channel = connect::endpoints(endpoint, &args.place.tls)?;
+        let channel = connect::coordinators(endpoint, &args.place.tls).await?;
         let mut served = Served::over(channel, String::new());
         let json = serde_json::to_vec(&spec).map_err(|error| fail(Exit::INPUT, &error))?;
         submit(&mut served, json, None, false).await?;

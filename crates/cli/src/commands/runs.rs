@@ -30,7 +30,7 @@ struct Row {
 pub(super) async fn run(args: RunsArgs) -> Result<(), Exit> {
     let rows = match &args.place.endpoint {
         Some(endpoint) => {
-            let channel = connect::endpoints(endpoint, &args.place.tls)?;
+            let channel = connect::coordinators(endpoint, &args.place.tls).await?;
             let runs = CoordinatorClient::new(channel).list_runs(ListRunsRequest {}).await;
             let runs = runs.map_err(|status| fail_status(&status))?.into_inner().runs;
             runs.into_iter().map(row).collect()

@@ -27,7 +27,7 @@ use crate::embedded::{cache_directory, host_name};
 use crate::exit::Exit;
 use crate::{connect, roles};
 
-/// Serves runs.
+/// Serves runs, as soon as no other coordinator does.
 pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
     let serving = Readiness::new().latch("serving");
     let security = connect::security(&args.tls)?;
@@ -40,8 +40,7 @@ pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
     let host = host_name();
     let name = format!("{address} on {host}");
     let spawner = tasks.spawner();
-    let hub = Hub::start(aggregator.clone(), &name, &spawner);
-    let hub = hub.await.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let hub = Hub::stand_by(aggregator.clone(), name, host.clone(), args.take_over, &spawner);
     let service = CoordinatorServer::new(CoordinatorService::new(hub, host))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);

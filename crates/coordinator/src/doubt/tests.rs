@@ -112,7 +112,7 @@ fn a_worker_that_comes_back_is_waited_for_until_it_says_so() {
     connect(&mut workers, "a", at(2));
     workers.heard(&worker("a"), 0, 0, at(9));
     assert!(!over(&left, &workers, at(19)), "its lease was renewed");
-    workers.settled(&worker("a"));
+    workers.standing(&worker("a"), &[]);
     assert!(over(&left, &workers, at(9)));
 }
 
@@ -135,11 +135,11 @@ fn every_worker_counts_also_those_whose_attempts_are_sealed() {
     let mut workers = Workers::default();
     for name in ["a", "c"] {
         connect(&mut workers, name, at(1));
-        workers.settled(&worker(name));
+        workers.standing(&worker(name), &[]);
     }
     assert!(!over(&left, &workers, at(1)));
     connect(&mut workers, "b", at(2));
-    workers.settled(&worker("b"));
+    workers.standing(&worker("b"), &[]);
     assert!(over(&left, &workers, at(2)));
 }
 
@@ -148,7 +148,7 @@ fn a_session_without_hand_outs_may_be_anywhere() {
     let left = record(&[(1, true), (2, false)], &[(2, "a", AttemptState::Sealed)]);
     let mut workers = Workers::default();
     connect(&mut workers, "a", at(0));
-    workers.settled(&worker("a"));
+    workers.standing(&worker("a"), &[]);
     assert!(!over(&left, &workers, at(10)));
     assert!(over(&left, &workers, at(11)));
 }
@@ -158,7 +158,7 @@ fn what_this_coordinator_started_itself_counts_as_well() {
     let left = record(&[(1, true)], &[(1, "a", AttemptState::Live)]);
     let mut workers = Workers::default();
     connect(&mut workers, "a", at(0));
-    workers.settled(&worker("a"));
+    workers.standing(&worker("a"), &[]);
     let start =
         StartProcess { target: TargetId(0), total: 2, serial_share: Vec::new(), facts: Vec::new() };
     let (run, order) = (RunId("run".into()), ProcessOrder::Start(start));

@@ -1,33 +1,28 @@
 //! The hub without a ledger: what it is told and what its runs then know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use multibeam_model::TargetId;
+use multibeam_model::adopt::AdoptedProcess;
 use multibeam_model::run::{ClusterSpec, SuiteSpec, TargetSpec};
+use multibeam_model::{ProcessId, ProcessNumber, SessionId, TargetId};
+use multibeam_proto::coordinator::v1 as wire;
 use multibeam_rt::access::Peer;
 use multibeam_rt::identity::{Identity, Role};
 use multibeam_rt::tasks::TaskGroup;
+use tokio::sync::oneshot;
 use tonic::Code;
 use tonic::transport::Endpoint;
 
 use super::*;
 use crate::CoordinatorService;
 use crate::messages::Watched;
+use crate::office::Hub;
 
 /// A hub whose ledger never answers.
 fn hub() -> Task {
     let nowhere = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
     let (inbox, _) = mpsc::channel(8);
-    Task {
-        clock: Clock::start(),
-        ledger: Ledger::new(nowhere.into()),
-        epoch: Epoch(1),
-        inbox,
-        workers: Workers::default(),
-        runs: BTreeMap::new(),
-        doubts: Doubts::default(),
-        committers: JoinSet::new(),
-    }
+    Task::new(Ledger::new(nowhere.into()), &Term { epoch: Epoch(1), inbox }, None)
 }
 
 fn worker(name: &str) -> WorkerId {
@@ -45,6 +40,83 @@ fn connect(hub: &mut Task, name: &str, cluster: &str) {
         processes: Vec::new(),
     };
     hub.handle(ToHub::Connected { hello, stream: 1, sender });
+}
+
+/// Connects a worker and gives what is sent to it.
+fn listen(hub: &mut Task, name: &str) -> mpsc::Receiver<Result<wire::CoordinatorMessage, Status>> {
+    let (sender, stream) = mpsc::channel(64);
+    let hello = Hello {
+        worker: worker(name),
+        cluster: "a".into(),
+        slots: 1,
+        epoch: Epoch(1),
+        host: "h".into(),
+        processes: Vec::new(),
+    };
+    hub.handle(ToHub::Connected { hello, stream: 1, sender });
+    stream
+}
+
+fn say(hub: &mut Task, name: &str, number: u64, message: WorkerMessage) {
+    hub.handle(ToHub::Said { worker: worker(name), number, acknowledged: 0, message });
+}
+
+fn sent(
+    stream: &mut mpsc::Receiver<Result<wire::CoordinatorMessage, Status>>,
+) -> Vec<CoordinatorMessage> {
+    let mut sent = Vec::new();
+    while let Ok(Ok(frame)) = stream.try_recv() {
+        sent.push(CoordinatorMessage::try_from(frame).unwrap());
+    }
+    sent
+}
+
+fn a_process() -> AdoptedProcess {
+    let (session, number) = (SessionId(1), ProcessNumber(1));
+    AdoptedProcess::new(ProcessId { session, number, incarnation: 1 })
+}
+
+#[tokio::test]
+async fn leases_are_granted_only_while_the_office_is_confirmed() {
+    let (confirmed, receiver) = watch::channel(Instant::now());
+    let mut hub = Task { confirmed: Some(receiver), ..hub() };
+    let mut stream = listen(&mut hub, "w");
+    let welcome = CoordinatorMessage::Welcome { epoch: Epoch(1) };
+    assert_eq!(sent(&mut stream), [welcome]);
+    let beat = || WorkerMessage::Heartbeat { sent_at: Moment(7) };
+    let granted = CoordinatorMessage::HeartbeatAck { sent_at: Moment(7) };
+    say(&mut hub, "w", 0, beat());
+    assert_eq!(sent(&mut stream), [granted.clone()]);
+    confirmed.send_replace(Instant::now().checked_sub(CONFIRMED).unwrap());
+    say(&mut hub, "w", 0, beat());
+    assert_eq!(sent(&mut stream), []);
+    confirmed.send_replace(Instant::now());
+    say(&mut hub, "w", 0, beat());
+    assert_eq!(sent(&mut stream), [granted]);
+}
+
+#[tokio::test]
+async fn what_nobody_needs_is_forgotten_when_a_worker_comes() {
+    let mut hub = hub();
+    begin(&mut hub, "here", &["a"]);
+    let mut stream = listen(&mut hub, "w");
+    let processes = vec![("here".into(), a_process()), ("gone".into(), a_process())];
+    let standing = |epoch| WorkerMessage::Standing { epoch, processes: processes.clone() };
+    let _ = sent(&mut stream);
+    say(&mut hub, "w", 1, standing(Epoch(7)));
+    assert_eq!(sent(&mut stream), [], "it was meant for another coordinator");
+    assert!(!hub.workers.stands(&worker("w")));
+    say(&mut hub, "w", 2, standing(Epoch(1)));
+    assert_eq!(sent(&mut stream), [CoordinatorMessage::Forget { run: "gone".into() }]);
+    assert!(hub.workers.stands(&worker("w")));
+}
+
+#[tokio::test]
+async fn a_worker_that_has_met_a_newer_coordinator_is_sent_there() {
+    let mut hub = hub();
+    hub.epoch = Epoch(0);
+    let mut stream = listen(&mut hub, "w");
+    assert_eq!(stream.try_recv().unwrap().unwrap_err().code(), Code::Unavailable);
 }
 
 fn ready(hub: &mut Task, name: &str, number: u64, ready: bool) {
@@ -95,6 +167,9 @@ fn a_run(run: &str, clusters: &[&str]) -> Begin {
         seed: 1,
         recovered: None,
         catalogs: BTreeMap::new(),
+        admitted: BTreeMap::new(),
+        failed_nodes: BTreeSet::new(),
+        ended: Vec::new(),
         holder: "h".into(),
     }
 }
@@ -150,9 +225,11 @@ async fn a_worker_sends_catalogs_of_what_its_own_cluster_serves() {
     let tasks = TaskGroup::new();
     let (inbox, messages) = mpsc::channel(8);
     let task = Task { inbox: inbox.clone(), ..hub() };
-    let (ledger, epoch, spawner) = (task.ledger.clone(), task.epoch, tasks.spawner());
-    spawner.spawn("hub", task.run(messages, std::future::pending()));
-    let hub = Hub { inbox, spawner, ledger, epoch };
+    let (ledger, spawner) = (task.ledger.clone(), tasks.spawner());
+    let term = Term { epoch: task.epoch, inbox };
+    let until = Until { fenced: std::future::pending(), shutdown: std::future::pending() };
+    spawner.spawn("hub", task.run(messages, until));
+    let hub = Hub::of(term, ledger, spawner);
     let run = Box::new(a_run("r", &["a", "b"]));
     assert!(hub.ask(|reply| ToHub::Begin(run, reply)).await.unwrap().is_ok());
 

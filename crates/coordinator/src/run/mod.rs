@@ -1,6 +1,7 @@
 //! One run: what its workers say goes to the scheduler, what the scheduler wants goes to the
 //! ledger, the workers, and the watchers.
 
+mod adopt;
 mod perform;
 mod prepare;
 mod spans;
@@ -15,6 +16,7 @@ use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::event::{Event, What};
 use multibeam_model::link::{CoordinatorMessage, ProcessNews};
+use multibeam_model::record::TargetEnd;
 use multibeam_model::run::RunSpec;
 use multibeam_model::status::RunStatus;
 use multibeam_model::{
@@ -24,9 +26,9 @@ use multibeam_sched::{Input, Recovered, RunShape, Scheduler, TargetShape};
 use spans::Spans;
 use tokio::sync::broadcast;
 
+use crate::clock::event;
 use crate::committer::{Effect, Effects};
-use crate::hub::event;
-use crate::messages::Watched;
+use crate::messages::{SentCatalog, Watched};
 
 /// Events that a slow watcher may be behind before it gets a new snapshot instead.
 const EVENTS: usize = 4096;
@@ -41,8 +43,22 @@ pub(crate) struct Begin {
     pub(crate) recovered: Option<Recovered>,
     /// The digests of the catalogs that the ledger has.
     pub(crate) catalogs: BTreeMap<TargetId, String>,
+    /// Those catalogs of a run that is taken over that are needed.
+    pub(crate) admitted: BTreeMap<TargetId, SentCatalog>,
+    /// Sessions with a failed suite node.
+    pub(crate) failed_nodes: BTreeSet<(TargetId, SessionId)>,
+    /// Targets that were over before.
+    pub(crate) ended: Vec<(TargetId, TargetEnd)>,
     /// Who the lock objects in the clusters name.
     pub(crate) holder: String,
+}
+
+impl Begin {
+    /// Whether an earlier coordinator has left sessions of it open.
+    pub(crate) fn is_under_way(&self) -> bool {
+        let takeover = self.recovered.as_ref().and_then(|it| it.takeover.as_ref());
+        takeover.is_some_and(|takeover| !takeover.sessions.is_empty())
+    }
 }
 
 /// A run under way, or over and still watched.
@@ -67,8 +83,11 @@ pub(crate) struct ActiveRun {
     sends: Vec<(WorkerId, CoordinatorMessage)>,
     status: RunStatus,
     events: broadcast::Sender<Event>,
-    /// What the ledger had sealed before a resume.
+    /// What the ledger had sealed before a resume or a takeover.
     recovered: Option<Recovered>,
+    /// What is told when its turn comes, of the time before a takeover.
+    admitted: BTreeMap<TargetId, SentCatalog>,
+    ended: Vec<(TargetId, TargetEnd)>,
     /// Another run has one of its clusters: nothing happens until its turn comes.
     queued: bool,
     spans: Spans,
@@ -96,7 +115,8 @@ struct Target {
 impl ActiveRun {
     /// A run that waits for its turn; see [`ActiveRun::activate`].
     pub(crate) fn new(begin: Begin, effects: Effects) -> Self {
-        let Begin { run, spec, seed, recovered, catalogs, holder } = begin;
+        let Begin { run, spec, seed, recovered, catalogs, admitted, failed_nodes, ended, holder } =
+            begin;
         let shape = RunShape {
             targets: spec
                 .targets
@@ -124,6 +144,11 @@ impl ActiveRun {
                 .zip(&spec.targets)
                 .map(|(place, _)| Target {
                     admitted: catalogs.get(&TargetId(place)).cloned(),
+                    failed_nodes: failed_nodes
+                        .iter()
+                        .filter(|(target, _)| target.0 == place)
+                        .map(|(_, session)| *session)
+                        .collect(),
                     ..Target::default()
                 })
                 .collect(),
@@ -142,6 +167,8 @@ impl ActiveRun {
             status: RunStatus::default(),
             events: broadcast::Sender::new(EVENTS),
             recovered,
+            admitted,
+            ended,
             queued: true,
         };
         this.show(started);
@@ -158,6 +185,7 @@ impl ActiveRun {
         self.queued = false;
         let (targets, clusters) = (self.spec.targets.len(), self.spec.clusters.len());
         tracing::info!(run = %self.id, name = self.spec.name, targets, clusters, "run begins");
+        self.go_on(now);
         self.tick(now);
     }
 

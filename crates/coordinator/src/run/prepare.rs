@@ -1,6 +1,5 @@
 //! Getting targets ready: every worker discovers the suite for itself, and all must agree.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use multibeam_ginkgo::catalog::Catalog;
@@ -15,9 +14,7 @@ use multibeam_sched::Input;
 use super::ActiveRun;
 use crate::clock::wall;
 use crate::committer::Effect;
-use crate::durations::Durations;
 use crate::messages::SentCatalog;
-use crate::plan::target_plan;
 
 impl ActiveRun {
     /// Asks a worker to discover the targets that its cluster serves.
@@ -74,8 +71,11 @@ impl ActiveRun {
         match &state.first {
             None => {
                 state.first = Some((worker.clone(), mine.0, mine.1));
-                let ask = CoordinatorMessage::SendCatalog { run, target };
-                self.sends.push((worker.clone(), ask));
+                // After a takeover the catalog is known already.
+                if state.catalog.is_none() {
+                    let ask = CoordinatorMessage::SendCatalog { run, target };
+                    self.sends.push((worker.clone(), ask));
+                }
             }
             Some((_, suite, catalog)) if (suite, catalog) == (&mine.0, &mine.1) => {}
             Some((first, suite, _)) => {
@@ -145,16 +145,9 @@ impl ActiveRun {
         if let Err(reason) = self.supports(target, &catalog) {
             return self.refuse_target(target, reason, now);
         }
-        let timeouts = &self.spec.limits.spec_timeouts;
-        let plan = target_plan(target, &catalog, Durations::built_in(), timeouts);
         let decision = Decision::AdmitCatalog { target, digest, catalog: bytes, at: wall() };
-        let prepared = self.prepared_event(target, &catalog, &plan);
         self.effect(Effect { decisions: vec![decision], ..Effect::default() });
-        self.show(prepared);
-        if let Some(state) = self.target_mut(target) {
-            state.catalog = Some(Arc::new(catalog));
-        }
-        self.schedule(Input::TargetPrepared(plan), now);
+        self.admit(target, catalog, now);
     }
 
     /// A worker that was to send catalogs is gone: another one that has them does.
@@ -202,7 +195,12 @@ impl ActiveRun {
         Ok(())
     }
 
-    fn prepared_event(&self, target: TargetId, catalog: &Catalog, plan: &TargetPlan) -> What {
+    pub(super) fn prepared_event(
+        &self,
+        target: TargetId,
+        catalog: &Catalog,
+        plan: &TargetPlan,
+    ) -> What {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let selected = || catalog.specs.iter().filter(|spec| spec.is_selected());
         let recovered = self.recovered.as_ref().and_then(|r| r.targets.get(&target));
@@ -260,7 +258,7 @@ impl ActiveRun {
         self.schedule(Input::ClusterRefused { target, cluster, reason }, now);
     }
 
-    fn refuse_target(&mut self, target: TargetId, reason: String, now: Moment) {
+    pub(super) fn refuse_target(&mut self, target: TargetId, reason: String, now: Moment) {
         if let Some(state) = self.target_mut(target) {
             state.refused = true;
         }

@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 
 use multibeam_model::command::{Change, Command, Decision};
-use multibeam_model::record::{RunRecord, TargetRecord};
-use multibeam_model::{LossCause, RunId, TargetId};
+use multibeam_model::record::RunRecord;
+use multibeam_model::{LossCause, RunId};
 use multibeam_sched::Recovered;
 use tonic::Status;
 
 use super::{CoordinatorService, expect};
 use crate::clock::wall;
 use crate::doubt::Doubt;
-use crate::hub::read_spec;
 use crate::messages::ToHub;
 use crate::run::Begin;
+use crate::spec::read_spec;
+use crate::takeover::{catalogs_of, failed_nodes};
 
 impl CoordinatorService {
     /// Takes a run up that an earlier coordinator has left.
     pub(super) async fn resume(&self, run: RunId, force: bool) -> Result<RunId, Status> {
         self.not_under_way(&run).await?;
-        let mut record = self.hub.record(&run).await?;
+        let mut record = self.hub.ledger.record(&run).await?;
         resumable(&record, force)?;
         if self.heir {
             let patience = read_spec(&record.spec)?.limits.patience();
@@ -27,12 +28,13 @@ impl CoordinatorService {
             self.hub.ask(|reply| ToHub::Settle { doubt, reply }).await?;
             // Meanwhile much may have happened.
             self.not_under_way(&run).await?;
-            record = self.hub.record(&run).await?;
+            record = self.hub.ledger.record(&run).await?;
             resumable(&record, force)?;
         }
+        let epoch = self.hub.term()?.epoch;
         let decide = |decision| Command::Run {
             run: run.clone(),
-            change: Change::Decide { epoch: self.hub.epoch, decision },
+            change: Change::Decide { epoch, decision },
         };
         let queued = record.queued();
         let lost = record.live().map(|(attempt, live)| {
@@ -49,7 +51,7 @@ impl CoordinatorService {
         let again = decide(Decision::Resume { at: wall() });
         let commands: Vec<Command> = lost.chain(closed).chain([again]).collect();
         expect(self.hub.ledger.propose(&commands).await?)?;
-        let record = self.hub.record(&run).await?;
+        let record = self.hub.ledger.record(&run).await?;
         let spec = read_spec(&record.spec)?;
         self.begin(Begin {
             run: run.clone(),
@@ -57,6 +59,9 @@ impl CoordinatorService {
             seed: record.seed,
             recovered: Some(Recovered::from_record(&record)),
             catalogs: catalogs_of(&record),
+            admitted: BTreeMap::new(),
+            failed_nodes: failed_nodes(&record),
+            ended: Vec::new(),
             holder: self.host.clone(),
         })
         .await?;
@@ -72,13 +77,6 @@ impl CoordinatorService {
             false => Ok(()),
         }
     }
-}
-
-/// The digests of the catalogs that the ledger has.
-fn catalogs_of(record: &RunRecord) -> BTreeMap<TargetId, String> {
-    let admitted = record.targets.iter();
-    let digest = |target: &TargetRecord| Some(target.catalog.as_ref()?.digest.clone());
-    admitted.filter_map(|(id, target)| Some((*id, digest(target)?))).collect()
 }
 
 fn resumable(record: &RunRecord, force: bool) -> Result<(), Status> {

@@ -258,7 +258,7 @@ impl World {
         }
     }
 
-    pub(super) fn join(&mut self, cluster: ClusterId, slots: u32) {
+    pub(crate) fn join(&mut self, cluster: ClusterId, slots: u32) {
         self.joined += 1;
         let worker = WorkerId(format!("w{:03}", self.joined));
         let sim = SimWorker {

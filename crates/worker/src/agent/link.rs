@@ -1,5 +1,6 @@
 //! The stream to the coordinator, kept alive: it is opened again when it breaks, and what the other
-//! side has not acknowledged is sent again.
+//! side has not acknowledged is sent again. Of several coordinators one is in office; when it falls
+//! silent, or says that it is not, the next one is asked.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use multibeam_proto::coordinator::v1 as wire;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
 use multibeam_rt::endpoints::Endpoints;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
@@ -36,8 +38,11 @@ pub(super) enum Received {
 /// Both ends of the stream, across reconnects.
 #[derive(Debug)]
 pub(super) struct Link {
+    coordinators: Endpoints,
     client: CoordinatorClient<Endpoints>,
     hello: watch::Receiver<Hello>,
+    /// For how long the coordinator may say nothing.
+    silence: watch::Receiver<Duration>,
     outgoing: mpsc::Receiver<WorkerMessage>,
     received: mpsc::Sender<Received>,
     outbox: Outbox<WorkerMessage>,
@@ -57,13 +62,19 @@ enum Broken {
 
 impl Link {
     pub(super) fn new(
-        client: CoordinatorClient<Endpoints>,
+        coordinators: Endpoints,
         hello: watch::Receiver<Hello>,
+        silence: watch::Receiver<Duration>,
         outgoing: mpsc::Receiver<WorkerMessage>,
         received: mpsc::Sender<Received>,
     ) -> Self {
+        let limit = multibeam_proto::MAX_MESSAGE_BYTES;
+        let client = CoordinatorClient::new(coordinators.clone())
+            .max_decoding_message_size(limit)
+            .max_encoding_message_size(limit);
         let (outbox, inbox) = (Outbox::default(), Inbox::default());
-        Self { client, hello, outgoing, received, outbox, inbox, epoch: None }
+        let epoch = None;
+        Self { coordinators, client, hello, silence, outgoing, received, outbox, inbox, epoch }
     }
 
     /// Runs until the agent is gone or the coordinator refuses the worker.
@@ -73,7 +84,10 @@ impl Link {
             let broken = match self.connect().await {
                 Ok((stream, sender)) => {
                     pause = PAUSES.0;
-                    self.relay(stream, sender).await
+                    let broken = self.relay(stream, sender).await;
+                    // A stream ends without a word about where to go next.
+                    self.coordinators.next();
+                    broken
                 }
                 Err(broken) => broken,
             };
@@ -101,8 +115,15 @@ impl Link {
         let (sender, stream) = mpsc::channel(STREAM_QUEUE);
         let hello = WorkerMessage::Hello(self.hello.borrow().clone());
         sender.send(hello.into()).await.expect("the receiver is in this function");
-        let stream = self.client.work(ReceiverStream::new(stream)).await;
-        Ok((stream.map_err(broken)?.into_inner(), sender))
+        let patience = *self.silence.borrow();
+        let stream = self.client.work(ReceiverStream::new(stream));
+        match tokio::time::timeout(patience, stream).await {
+            Ok(stream) => Ok((stream.map_err(broken)?.into_inner(), sender)),
+            Err(_) => {
+                self.coordinators.next();
+                Err(Broken::Stream(Status::deadline_exceeded("no answer")))
+            }
+        }
     }
 
     /// Moves messages until the stream breaks.
@@ -112,11 +133,18 @@ impl Link {
         sender: mpsc::Sender<wire::WorkerMessage>,
     ) -> Broken {
         let mut welcomed = false;
+        let mut heard = Instant::now();
         loop {
+            let silent = heard + *self.silence.borrow();
             tokio::select! {
+                // What is here is read first: a worker that was stopped has not waited.
+                biased;
                 message = stream.message() => match message {
                     Ok(Some(message)) => match self.take(message, &sender).await {
-                        Ok(welcome) => welcomed |= welcome,
+                        Ok(welcome) => {
+                            welcomed |= welcome;
+                            heard = Instant::now();
+                        }
                         Err(broken) => return broken,
                     },
                     Ok(None) => return Broken::Stream(Status::unavailable("the stream ended")),
@@ -132,6 +160,9 @@ impl Link {
                     }
                     None => return Broken::Agent,
                 },
+                () = tokio::time::sleep_until(silent) => {
+                    return Broken::Stream(Status::deadline_exceeded("it says nothing any more"));
+                }
             }
         }
     }

@@ -2,11 +2,11 @@
 //!
 //! One task owns everything here (`Agent::run`). Each suite process has a task of its own, which
 //! the agent talks to by messages. When the stream to the coordinator breaks, the processes go on
-//! and their news wait; when it stays away for longer than the lease, the guards kill them.
+//! and their news wait; when it stays away for longer than the lease, the guards kill them. Another
+//! coordinator that takes over is told how all of them stand, and adopts them.
 
 mod cluster;
 mod executions;
-mod handover;
 mod holds;
 mod lease;
 mod link;
@@ -88,7 +88,7 @@ pub enum AgentError {
 pub struct Agent {
     config: AgentConfig,
     runs: Runs,
-    coordinator: CoordinatorClient<Endpoints>,
+    coordinators: Endpoints,
     news: mpsc::Receiver<WorkerMessage>,
 }
 
@@ -97,6 +97,7 @@ impl Agent {
     #[must_use]
     pub fn new(config: AgentConfig, coordinator: Endpoints, aggregator: Endpoints) -> Self {
         let limit = multibeam_proto::MAX_MESSAGE_BYTES;
+        let coordinators = coordinator.clone();
         let coordinator = CoordinatorClient::new(coordinator)
             .max_decoding_message_size(limit)
             .max_encoding_message_size(limit);
@@ -104,8 +105,8 @@ impl Agent {
             .max_decoding_message_size(limit)
             .max_encoding_message_size(limit);
         let (news_tx, news) = mpsc::channel(NEWS_QUEUE);
-        let runs = Runs::new(config.clone(), coordinator.clone(), ledger, news_tx);
-        Self { config, runs, coordinator, news }
+        let runs = Runs::new(config.clone(), coordinator, ledger, news_tx);
+        Self { config, runs, coordinators, news }
     }
 
     /// Works until `shutdown` is ready, then ends every suite process.
@@ -116,10 +117,12 @@ impl Agent {
         let (hello_tx, hello) = watch::channel(self.hello());
         let (outgoing, outgoing_rx) = mpsc::channel(NEWS_QUEUE);
         let (received_tx, mut received) = mpsc::channel(NEWS_QUEUE);
-        let link = Link::new(self.coordinator.clone(), hello, outgoing_rx, received_tx);
+        let (silence_tx, silence) = watch::channel(self.runs.silence());
+        let link = Link::new(self.coordinators.clone(), hello, silence, outgoing_rx, received_tx);
         let tasks = TaskGroup::new();
         let link = tasks.spawner().spawn("link", link.run());
         let mut last_beat: Option<tokio::time::Instant> = None;
+        let mut told = self.runs.epoch();
         tokio::pin!(shutdown);
         let end = loop {
             // A new run may want to hear more often than the ones before.
@@ -129,23 +132,38 @@ impl Agent {
                 () = &mut shutdown => break Ok(()),
                 message = received.recv() => match message {
                     Some(Received::Message { message, contexts }) => {
-                        let starts = matches!(message, CoordinatorMessage::Process { .. });
+                        let changes = matches!(
+                            message,
+                            CoordinatorMessage::Welcome { .. } | CoordinatorMessage::Process { .. }
+                        );
                         self.runs.handle(message, contexts).await;
-                        if starts {
+                        if changes {
                             hello_tx.send_replace(self.hello());
                         }
+                        silence_tx.send_replace(self.runs.silence());
                     }
                     Some(Received::Refused(error)) => break Err(error),
                     None => break Err(AgentError::Refused("the link is gone".to_owned())),
                 },
                 // Room first: the link may be busy, and orders and the shutdown must not wait for it.
+                // A new coordinator hears how everything stands between the news that are in there
+                // and those that follow.
                 Some((permit, news)) = async {
                     let permit = outgoing.reserve().await.ok()?;
-                    Some((permit, self.news.recv().await?))
-                } => {
-                    self.runs.note(&news);
-                    permit.send(news);
-                }
+                    if told != self.runs.epoch() {
+                        return Some((permit, None));
+                    }
+                    Some((permit, Some(self.news.recv().await?)))
+                } => match news {
+                    Some(news) => {
+                        self.runs.note(&news);
+                        permit.send(news);
+                    }
+                    None => {
+                        told = self.runs.epoch();
+                        permit.send(self.runs.standing());
+                    }
+                },
                 () = tokio::time::sleep_until(next_beat) => {
                     last_beat = Some(tokio::time::Instant::now());
                     let _ = outgoing.try_send(WorkerMessage::Heartbeat { sent_at: lease::now() });

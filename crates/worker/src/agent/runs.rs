@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use multibeam_model::adopt::Roster;
 use multibeam_model::link::{
     CoordinatorMessage, Prepare, PrepareError, ProcessNews, ProcessOrder, SessionFact,
     StartProcess, WorkerMessage,
@@ -20,7 +21,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument as _, Span, debug_span, info_span};
 
-use super::handover::Handover;
 use super::holds::{Holds, mark_of};
 use super::prepare::Workshop;
 use super::process::{self, Context, ToProcess};
@@ -47,7 +47,7 @@ pub(super) struct Runs {
     /// Lease and heartbeat of each run: the shortest of all apply.
     paces: BTreeMap<RunId, Pace>,
     processes: BTreeMap<(RunId, ProcessId), mpsc::Sender<ToProcess>>,
-    handover: Handover,
+    roster: Roster,
     /// The processes' tasks.
     running: JoinSet<()>,
     uploads: Uploads,
@@ -96,7 +96,7 @@ impl Runs {
             heard,
             paces: BTreeMap::new(),
             processes: BTreeMap::new(),
-            handover: Handover::default(),
+            roster: Roster::default(),
             running: JoinSet::new(),
             uploads: Uploads::default(),
             tasks: JoinSet::new(),
@@ -119,18 +119,16 @@ impl Runs {
         match message {
             CoordinatorMessage::Welcome { epoch } => {
                 if self.epoch() != Some(epoch) {
+                    // The processes go on: it adopts them.
+                    tracing::info!(%epoch, processes = self.processes.len(), "a new coordinator");
                     self.epoch.send_replace(Some(epoch));
-                    // A coordinator that knows nothing of these processes counts them as lost, as
-                    // soon as they are gone.
-                    self.processes.clear();
-                    self.handover.welcomed(epoch);
-                    self.tell_settled();
                 }
             }
             CoordinatorMessage::HeartbeatAck { sent_at } => self.renew(sent_at),
             CoordinatorMessage::Prepare(order) => self.prepare(*order, context),
             CoordinatorMessage::SendCatalog { run, target } => self.send_catalog(run, target),
             CoordinatorMessage::Process { run, process, order } => {
+                self.roster.ordered(&run, process, &order);
                 if let ProcessOrder::Start(start) = order {
                     self.start(run, process, start, context);
                 } else {
@@ -155,25 +153,20 @@ impl Runs {
     /// coordinator tells the others.
     pub(super) fn note(&mut self, news: &WorkerMessage) {
         let WorkerMessage::Process { run, process, news } = news else { return };
+        self.roster.told(run, *process, news, lease::now());
         match news {
             ProcessNews::Ended { .. } => {
-                let process = (run.clone(), *process);
-                self.processes.remove(&process);
-                self.handover.ended(&process);
-                self.tell_settled();
+                self.processes.remove(&(run.clone(), *process));
             }
             ProcessNews::Fact(fact) => self.share(run, process.session, fact),
             _ => {}
         }
     }
 
-    fn tell_settled(&mut self) {
-        let Some(epoch) = self.handover.settled() else { return };
-        let news = self.shared.news.clone();
-        self.tasks.spawn(async move {
-            // The worker ends when it no longer listens.
-            let _ = news.send(WorkerMessage::Settled { epoch }).await;
-        });
+    /// How all processes stand, for a coordinator that is new in office.
+    pub(super) fn standing(&self) -> WorkerMessage {
+        let epoch = self.epoch().unwrap_or(Epoch(0));
+        WorkerMessage::Standing { epoch, processes: self.roster.standing(lease::now()) }
     }
 
     /// Ends every process and waits until all are gone.
@@ -213,6 +206,12 @@ impl Runs {
             lease: lease.unwrap_or(default.lease),
             heartbeat: heartbeat.unwrap_or(default.heartbeat),
         }
+    }
+
+    /// For how long a coordinator may say nothing before another one is looked for: it has to be
+    /// found before the lease is over.
+    pub(super) fn silence(&self) -> Duration {
+        (self.pace().lease / 4).max(self.heartbeat() * 2)
     }
 
     /// How often this worker has to say that it lives.
@@ -325,7 +324,6 @@ impl Runs {
             start,
         };
         self.running.spawn(process::run(context, inbox).instrument(span));
-        self.handover.started((run.clone(), process));
         self.processes.insert((run, process), orders);
     }
 
@@ -344,6 +342,7 @@ impl Runs {
     }
 
     fn forget(&mut self, run: &RunId) {
+        self.roster.forget(run);
         self.processes.retain(|(of, _), _| of != run);
         self.uploads.forget(run);
         self.paces.remove(run);

@@ -1,0 +1,102 @@
+//! The runs that an earlier coordinator has left under way, as the ledger knows them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use multibeam_model::record::{RunRecord, TargetRecord};
+use multibeam_model::{RunId, SessionId, TargetId};
+use multibeam_proto::aggregator::v1::RunState;
+use multibeam_rt::backoff::{Recover as _, Recovery};
+use multibeam_sched::Recovered;
+use tonic::Status;
+
+use crate::ledger::Ledger;
+use crate::messages::SentCatalog;
+use crate::run::Begin;
+use crate::spec::read_spec;
+
+/// Reads all runs that have not ended. `margin` is how long an earlier coordinator may have granted
+/// leases after this one took office.
+pub(crate) async fn open_runs(
+    ledger: &Ledger,
+    holder: &str,
+    margin: Duration,
+) -> Result<Vec<Begin>, Status> {
+    let rows = ledger.runs().await?;
+    let mut open = Vec::new();
+    for row in rows.into_iter().filter(|row| row.state() != RunState::Ended) {
+        let run = RunId(row.run);
+        match open_run(ledger, &run, holder, margin).await {
+            Ok(begin) => open.extend(begin),
+            Err(status) if status.recovery() == Recovery::Retry => return Err(status),
+            // It stays as it is: another version may be able to read it.
+            Err(status) => {
+                tracing::error!(%run, message = status.message(), "cannot take over");
+            }
+        }
+    }
+    Ok(open)
+}
+
+async fn open_run(
+    ledger: &Ledger,
+    run: &RunId,
+    holder: &str,
+    margin: Duration,
+) -> Result<Option<Begin>, Status> {
+    let record = ledger.record(run).await?;
+    if record.ended.is_some() {
+        return Ok(None);
+    }
+    let spec = read_spec(&record.spec)?;
+    let recovered = Recovered::take_over(&record, spec.limits.patience() + margin);
+    let sessions = recovered.takeover.as_ref().map(|takeover| takeover.sessions.len());
+    let live = record.live().count();
+    tracing::info!(%run, sessions, live, "taking over");
+    let end = |(id, target): (&TargetId, &TargetRecord)| Some((*id, target.end.clone()?));
+    Ok(Some(Begin {
+        run: run.clone(),
+        seed: record.seed,
+        catalogs: catalogs_of(&record),
+        admitted: admitted(ledger, &record).await?,
+        failed_nodes: failed_nodes(&record),
+        ended: record.targets.iter().filter_map(end).collect(),
+        recovered: Some(recovered),
+        holder: holder.to_owned(),
+        spec,
+    }))
+}
+
+/// The catalogs of targets that are not over.
+async fn admitted(
+    ledger: &Ledger,
+    record: &RunRecord,
+) -> Result<BTreeMap<TargetId, SentCatalog>, Status> {
+    let mut catalogs = BTreeMap::new();
+    for (id, digest) in catalogs_of(record) {
+        if record.targets.get(&id).is_some_and(|target| target.end.is_some()) {
+            continue;
+        }
+        let bytes = ledger.catalog(&record.run, id).await?;
+        let read = tokio::task::spawn_blocking(move || SentCatalog::read(digest, bytes));
+        let catalog = read.await.map_err(|error| Status::internal(error.to_string()))?;
+        catalogs.insert(id, catalog);
+    }
+    Ok(catalogs)
+}
+
+/// The digests of the catalogs that the ledger has.
+pub(crate) fn catalogs_of(record: &RunRecord) -> BTreeMap<TargetId, String> {
+    let admitted = record.targets.iter();
+    let digest = |target: &TargetRecord| Some(target.catalog.as_ref()?.digest.clone());
+    admitted.filter_map(|(id, target)| Some((*id, digest(target)?))).collect()
+}
+
+/// The sessions with a failed suite node that counts, each with its target.
+pub(crate) fn failed_nodes(record: &RunRecord) -> BTreeSet<(TargetId, SessionId)> {
+    let counting = record.sessions.iter().filter(|(_, session)| session.closed != Some(true));
+    let failed = counting.filter(|(_, session)| {
+        session.nodes.values().flat_map(BTreeMap::values).any(|node| node.state.is_failure())
+    });
+    failed.map(|(id, session)| (session.target, *id)).collect()
+}
