@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 
-use super::config::WIRE_BYTES;
+use super::config::{MESSAGE_BYTES, WIRE_BYTES};
 use super::connect::ConnectError;
 use super::event::PeerEvent;
 use super::queue::{Pushed, Queue};
@@ -52,6 +52,12 @@ impl Link {
     }
 
     pub(super) fn send(&self, shared: &Shared, message: Bytes) {
+        if message.len() > MESSAGE_BYTES {
+            // It would end the connection, again and again. No entry is as large as that.
+            let (bytes, most) = (message.len(), MESSAGE_BYTES);
+            tracing::error!(peer = %self.to, bytes, most, "a message is too large to be sent");
+            return;
+        }
         if self.queue.push(message) == Pushed::FirstDropped {
             tracing::debug!(peer = %self.to, "too much waits for a member: dropped a message");
             // Whoever sends may be the one who reads the events, so it must not wait. Raft asks
