@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use multibeam_model::event::What;
+use multibeam_model::event::{What, Work};
 use multibeam_model::ids::{ClusterId, SessionId, TargetId};
 use multibeam_model::outcome::{Cause, LossCause, ProcessEnd, SpecState, Verdict};
 
@@ -102,6 +102,7 @@ fn what_was_done_before_a_resume_is_counted() {
         serial: 0,
         done: 7,
         expected: Duration::ZERO,
+        work: Work::default(),
     });
     story.session(1, 0, 0, 2).at(11.0).pass(1, 1);
     let text = plain(&story);
