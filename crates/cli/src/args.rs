@@ -331,6 +331,9 @@ pub struct WorkerArgs {
     /// The aggregators; any of a group will do, and all of them make it survive their loss.
     #[arg(long, value_name = "URL", default_value = "https://localhost:7401")]
     pub aggregator: Vec<String>,
+    /// Where to serve /live, /ready, and /metrics; nowhere when absent.
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<std::net::SocketAddr>,
     /// Certificates.
     #[command(flatten)]
     pub tls: TlsArgs,

@@ -43,6 +43,8 @@ pub struct Hub {
     pub(crate) spawner: Spawner,
     pub(crate) ledger: Ledger,
     office: watch::Receiver<Office>,
+    /// Whether [`Hub::standing`] has told anything yet.
+    told: bool,
 }
 
 /// Whether this coordinator is in office.
@@ -87,7 +89,7 @@ impl Hub {
             task.run(messages, until).await;
             office_tx.send_replace(Office::StandBy("nobody any more".to_owned()));
         });
-        Ok(Self { spawner: spawner.clone(), ledger, office })
+        Ok(Self { spawner: spawner.clone(), ledger, office, told: false })
     }
 
     /// Stands by at the ledger behind `aggregator` and takes office, with all runs that are under
@@ -110,14 +112,28 @@ impl Hub {
         spawner.spawn("hub", async move {
             candidate.run(drain.requested()).await;
         });
-        Self { spawner: spawner.clone(), ledger, office }
+        Self { spawner: spawner.clone(), ledger, office, told: false }
+    }
+
+    /// Waits until the hub has come into office or lost it; gives `None` for office, else who has
+    /// it, for people. Returns at once the first time.
+    pub async fn standing(&mut self) -> Option<String> {
+        // The hub's task keeps the sender until it ends, and then nothing changes any more.
+        if self.told && self.office.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.told = true;
+        match &*self.office.borrow_and_update() {
+            Office::Held(_) => None,
+            Office::StandBy(who) => Some(who.clone()),
+        }
     }
 
     /// A hub in office for good.
     #[cfg(test)]
     pub(crate) fn of(term: Term, ledger: Ledger, spawner: Spawner) -> Self {
         let (_, office) = watch::channel(Office::Held(term));
-        Self { spawner, ledger, office }
+        Self { spawner, ledger, office, told: false }
     }
 
     /// The term of office.

@@ -18,6 +18,13 @@ pub struct CoordinatorArgs {
     /// The aggregators; any of a group will do, and all of them make it survive their loss.
     #[arg(long, value_name = "URL", default_value = "https://localhost:7401")]
     pub aggregator: Vec<String>,
+    /// What it is called in the ledger and for people; its address and host when absent.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Where to serve /live, /ready, and /metrics; nowhere when absent. It is ready when it is in
+    /// office.
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<std::net::SocketAddr>,
     /// Take office at once, also when another coordinator is in office and alive.
     #[arg(long)]
     pub take_over: bool,

@@ -15,6 +15,7 @@ use multibeam_rt::admin::{Admin, Latch, Readiness};
 use multibeam_rt::drain::{Asked, Signals, drain};
 use multibeam_rt::limits;
 use multibeam_rt::metrics::Metrics;
+use multibeam_rt::metrics::calls::CallMetrics;
 use multibeam_rt::tasks::TaskGroup;
 use multibeam_rt::tls::{Incoming, Security};
 use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing};
@@ -29,24 +30,42 @@ use crate::{connect, roles};
 
 /// Serves runs, as soon as no other coordinator does.
 pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
-    let serving = Readiness::new().latch("serving");
+    let readiness = Readiness::new();
+    let (serving, office) = (readiness.latch("serving"), readiness.latch("office"));
+    let metrics = Metrics::new("coordinator", env!("CARGO_PKG_VERSION"));
+    let admin = admin(args.admin, &readiness, &metrics)?;
     let security = connect::security(&args.tls)?;
     let (mut incoming, address) = listen(args.listen, &security).await?;
     let aggregator = connect::endpoints(&args.aggregator, &args.tls)?;
     let tasks = TaskGroup::new();
     if let Some(credentials) = security.credentials() {
         credentials.keep_fresh(&tasks.spawner());
+        metrics.register(|registry| credentials.register(registry));
     }
     let host = host_name();
-    let name = format!("{address} on {host}");
+    let name = args.name.unwrap_or_else(|| format!("{address} on {host}"));
     let spawner = tasks.spawner();
     let hub = Hub::stand_by(aggregator.clone(), name, host.clone(), args.take_over, &spawner);
+    let (mut standing, drain) = (hub.clone(), spawner.drain());
+    spawner.spawn("office watch", async move {
+        loop {
+            tokio::select! {
+                stands_by = standing.standing() => match stands_by {
+                    None => office.ready(),
+                    Some(who) => office.unready(format!("standing by; in office: {who}")),
+                },
+                () = drain.requested() => return,
+            }
+        }
+    });
     let service = CoordinatorServer::new(CoordinatorService::new(hub, host))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let plaintext = matches!(security, Security::Plaintext);
+    let calls = metrics.register(CallMetrics::register);
     let router = security
         .server()
+        .layer(calls)
         .layer(roles::deadlines())
         .layer(roles::coordinator().accept_plaintext(plaintext))
         .add_service(service)
@@ -71,7 +90,11 @@ pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
         asked = signals.asked() => Ok(asked),
         panicked = tasks.panicked() => Err(Err(fail(Exit::ENVIRONMENT, &panicked))),
     };
-    end(cause, signals, &serving, tasks).await
+    let ended = end(cause, signals, &serving, tasks).await;
+    if let Some(admin) = admin {
+        admin.shutdown();
+    }
+    ended
 }
 
 /// Makes sure that no other worker uses the directory for as long as the file is open: each would
@@ -97,6 +120,10 @@ fn own_directory(data: &Path) -> Result<File, Exit> {
 
 /// Offers suite processes. A worker that was given up comes back as a new one.
 pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
+    let readiness = Readiness::new();
+    let serving = readiness.latch("serving");
+    let metrics = Metrics::new("worker", env!("CARGO_PKG_VERSION"));
+    let admin = admin(args.admin, &readiness, &metrics)?;
     let coordinator = connect::endpoints(&args.coordinator, &args.tls)?;
     let aggregator = connect::endpoints(&args.aggregator, &args.tls)?;
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
@@ -110,6 +137,7 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
         tracing::info!(%asked, "ending");
     };
     tokio::pin!(end);
+    serving.ready();
     for start in 1u32.. {
         let config = AgentConfig {
             worker: WorkerId(format!("{}-{host}-{}-{start}", args.cluster, std::process::id())),
@@ -135,6 +163,10 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
+    }
+    serving.unready("ending");
+    if let Some(admin) = admin {
+        admin.shutdown();
     }
     Ok(())
 }

@@ -87,6 +87,7 @@ pub(super) async fn run(args: AggregatorServeArgs) -> Result<(), Exit> {
         .add_service(peers.server());
     if let Some(credentials) = security.credentials() {
         credentials.keep_fresh(&spawner);
+        metrics.register(|registry| credentials.register(registry));
     }
     let (cutter, drain) = (incoming.cutter(), spawner.drain());
     spawner.spawn("aggregator", async move {
