@@ -48,13 +48,15 @@ pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
     let hub = Hub::stand_by(aggregator.clone(), name, host.clone(), args.take_over, &spawner);
     let (mut standing, drain) = (hub.clone(), spawner.drain());
     spawner.spawn("office watch", async move {
+        let drained = drain.requested();
+        tokio::pin!(drained);
         loop {
             tokio::select! {
                 stands_by = standing.standing() => match stands_by {
                     None => office.ready(),
                     Some(who) => office.unready(format!("standing by; in office: {who}")),
                 },
-                () = drain.requested() => return,
+                () = &mut drained => return,
             }
         }
     });
