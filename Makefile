@@ -1,6 +1,6 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help build suites demo test check bench soak clean
+.PHONY: help build suites demo test check bench soak image fuzz clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,14 @@ bench: ## multibeam against `ginkgo -p` on this machine; prints a table
 soak: ## random worlds with faults, one after the other, for SOAK_MINUTES (60)
 	@tests/need cargo
 	cargo run --locked -p multibeam-sim --bin soak
+
+image: ## the static container image, checked; needs no container engine
+	@tests/need cargo python3 strip
+	deploy/image/test
+
+fuzz: ## damaged bytes for every decoder, 10 s each
+	@tests/need cargo g++
+	fuzz/run 10
 
 clean: ## remove what was built
 	cargo clean
