@@ -114,6 +114,10 @@ impl World {
         config.trailing_most = self.setting.trailing * 2;
         config.witness_every = 40;
         let recovered = aggregator.disk.recovered();
+        if !recovered.terms.is_sorted_by_key(|(_, term)| *term) {
+            let terms = &recovered.terms;
+            self.rules.breaks(format!("the log of node {} has the terms {terms:?}", n + 1));
+        }
         aggregator.inbox.clear();
         aggregator.busy = None;
         aggregator.tickets.clear();
@@ -142,7 +146,10 @@ impl World {
             self.seen.count("unsynced writes lost");
         }
         note!(self, "node{} crashes, lost something: {lost}", n + 1);
-        self.transfers.retain(|_, transfer| transfer.from != n && transfer.to != n);
+        self.transfers.retain(|_, transfer| transfer.from != n);
+        for transfer in self.transfers.values_mut().filter(|transfer| transfer.to == n) {
+            transfer.broken = true;
+        }
     }
 
     pub(crate) fn tick(&mut self, n: usize) {
@@ -283,7 +290,7 @@ impl World {
             self.nodes[n].disk.take_staged();
         }
         if let Some(write) = work.write {
-            sync |= write.sync;
+            sync |= write.sync && (ops.is_empty() || sync);
             self.watch_suffix(n, &write);
             ops.push(Op::Write(write));
         }
@@ -308,6 +315,17 @@ impl World {
             && self.nodes[n].disk.entry(first.index).is_some_and(|old| old.term != first.term)
         {
             self.seen.count("conflict suffix replaced");
+            self.crash_soon(n);
+        }
+    }
+
+    /// A good moment for a crash, sometimes.
+    fn crash_soon(&mut self, n: usize) {
+        if !self.healed && self.rng.chance(35) {
+            let after = self.some_ms(0, 100);
+            self.at(after, Event::Trouble(Trouble::CrashNode(n)));
+            let back = after + self.some_ms(200, 3_000);
+            self.at(back, Event::Trouble(Trouble::StartNode(n)));
         }
     }
 
@@ -324,13 +342,7 @@ impl World {
         }
         if installed {
             self.check_payloads(n);
-            if !self.healed && self.rng.chance(20) {
-                // A good moment for a crash.
-                let after = self.some_ms(0, 300);
-                self.at(after, Event::Trouble(Trouble::CrashNode(n)));
-                let back = after + self.some_ms(200, 3_000);
-                self.at(back, Event::Trouble(Trouble::StartNode(n)));
-            }
+            self.crash_soon(n);
         }
         self.finish_work(n);
         self.drive(n);

@@ -170,6 +170,17 @@ impl World {
         }
     }
 
+    /// Who was replaced is not told that it is in office, unless by an answer that comes too late.
+    fn check_not_replaced(&mut self, n: usize) {
+        let Some(epoch) = self.coordinators[n].office.as_ref().map(|office| office.epoch) else {
+            return;
+        };
+        let mut others = self.coordinators.iter().filter_map(|other| other.office.as_ref());
+        if others.any(|other| other.epoch > epoch && !other.forced) && self.is_fresh(n) {
+            self.rules.breaks(format!("coordinator{n} takes itself to be in office again"));
+        }
+    }
+
     /// Whether no other one can have been admitted, as far as the coordinator itself can tell.
     pub(crate) fn is_fresh(&self, n: usize) -> bool {
         let now = self.local(self.coordinator_host(n));
@@ -199,6 +210,7 @@ impl World {
                 if let Some(office) = self.office(n) {
                     office.attended = office.attended.max(if from_answer { now } else { sent });
                 }
+                self.check_not_replaced(n);
             }
             Err(newest) => {
                 if self.office(n).is_some_and(|office| office.epoch < newest) {

@@ -104,8 +104,8 @@ impl Setting {
             spec_death: if rng.chance(30) { rng.range(1, 40) } else { 0 },
             heal: Duration::from_secs(rng.range(20, 90)),
             troubles: rng.range(0, 8),
-            compact_every: [12, 30, 90, 500][rng.place(4)],
-            trailing: [3, 10, 40][rng.place(3)],
+            compact_every: [8, 12, 30, 200][rng.place(4)],
+            trailing: [2, 4, 12][rng.place(3)],
         }
     }
 
@@ -138,7 +138,7 @@ fn random_groups(rng: &mut Rng) -> BTreeMap<GroupId, SimGroup> {
     let parallel = u32::try_from(rng.range(1, 14)).unwrap_or(1);
     let serial = if rng.chance(70) { u32::try_from(rng.range(1, 4)).unwrap_or(1) } else { 0 };
     let mut groups = BTreeMap::new();
-    let longest = [1_500, 5_000, 12_000][rng.place(3)];
+    let longest = [1_500, 5_000, 12_000, 24_000][rng.place(4)];
     for n in 0..parallel + serial {
         let nature = match rng.range(0, 99) {
             0..2 => Nature::Poison,

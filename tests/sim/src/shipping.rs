@@ -10,6 +10,7 @@ use crate::message::Ask;
 use crate::rules::run_id;
 use crate::setting::spec_of;
 use crate::suite::Stage;
+use crate::trouble::Trouble;
 use crate::world::{Host, World, note};
 
 /// Something on its way to the ledger.
@@ -152,6 +153,7 @@ impl World {
             Some(Reply::Sealed) => {
                 self.rules.acknowledged(attempt);
                 self.tell(host, process, ProcessNews::Sealed { attempt, failed });
+                self.die_with_news(host);
             }
             Some(Reply::Refused(Refusal::AttemptLost)) => self.seen.count("report after the loss"),
             Some(Reply::Done | Reply::Duplicate) => {}
@@ -171,6 +173,17 @@ impl World {
             return self.ask(host, process);
         }
         self.after_report(host, process, attempt, ordinal);
+    }
+
+    /// Sometimes a worker dies just when it knows what nobody else does.
+    fn die_with_news(&mut self, host: Host) {
+        if !self.healed && self.rng.permille(4) {
+            let n = host - self.worker_host(0);
+            let trouble = |trouble| crate::world::Event::Trouble(trouble);
+            self.at(std::time::Duration::ZERO, trouble(Trouble::KillWorker(n)));
+            let back = self.some_ms(500, 20_000);
+            self.at(back, trouble(Trouble::StartWorker(n)));
+        }
     }
 
     /// The process goes on with the next spec of its group, or asks for the next group.

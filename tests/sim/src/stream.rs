@@ -54,8 +54,19 @@ impl World {
         self.at(after, Event::Arrival { from, to, packet });
     }
 
+    /// All break at once, and everybody notices.
+    pub(crate) fn reset_streams(&mut self) {
+        for id in self.streams.keys().copied().collect::<Vec<_>>() {
+            self.break_within(id, 60);
+        }
+    }
+
     /// Nothing gets through any more; both sides notice after a while.
     fn break_stream(&mut self, id: u64) {
+        self.break_within(id, 3_000);
+    }
+
+    fn break_within(&mut self, id: u64, most: u64) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         if std::mem::replace(&mut stream.broken, true) {
             return;
@@ -63,7 +74,7 @@ impl World {
         let (worker, coordinator) = (stream.worker, stream.coordinator);
         self.seen.count("stream broken");
         for host in [worker, coordinator] {
-            let after = self.some_ms(10, 3_000);
+            let after = self.some_ms(5, most);
             self.wake(host, after, Timer::Broken { stream: id });
         }
     }

@@ -48,6 +48,8 @@ pub(crate) struct Suite {
     pub(crate) failed: bool,
     /// What is on its way to the ledger.
     pub(crate) shipping: Option<crate::shipping::Shipping>,
+    /// It is gone, and its worker does not know yet.
+    pub(crate) dead: bool,
     /// It is gone, but its last shipment is not.
     pub(crate) ended: Option<(ProcessEnd, bool)>,
 }
@@ -88,6 +90,7 @@ impl World {
             skipping: false,
             failed: false,
             shipping: None,
+            dead: false,
             ended: None,
         };
         self.suites.insert((host, process), suite);
@@ -175,6 +178,7 @@ impl World {
         if let Some(suite) = self.suite_mut(host, process) {
             suite.generation += 1;
             suite.stage = Stage::Dying(end);
+            suite.dead = true;
         }
         if self.machines[host].up && self.agent(host).knows(process) {
             self.reaches_worker(host, process, Heard::Ended { end, complete });

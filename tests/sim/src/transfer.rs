@@ -18,6 +18,8 @@ pub(crate) struct Transfer {
     state: Bytes,
     payloads: Vec<u64>,
     staged: Vec<LogEntry>,
+    /// The node that it is for has crashed meanwhile.
+    pub(crate) broken: bool,
 }
 
 impl World {
@@ -31,7 +33,8 @@ impl World {
             payloads.clear();
         }
         payloads.reverse();
-        let transfer = Transfer { from, to, message, state, payloads, staged: Vec::new() };
+        let transfer =
+            Transfer { from, to, message, state, payloads, staged: Vec::new(), broken: false };
         let id = self.number();
         self.transfers.insert(id, transfer);
         self.seen.count("snapshot sent");
@@ -42,7 +45,8 @@ impl World {
     pub(crate) fn transfer(&mut self, id: u64) {
         let Some(transfer) = self.transfers.get(&id) else { return };
         let (from, to) = (transfer.from, transfer.to);
-        let stopped = self.machines[to].paused || self.machines[from].paused;
+        let paused = self.machines[to].paused || self.machines[from].paused;
+        let stopped = transfer.broken || paused;
         if stopped
             || self.rng.permille(self.net.loss)
             || !self.net.reaches(from, to)

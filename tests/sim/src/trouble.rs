@@ -29,6 +29,8 @@ pub(crate) enum Trouble {
         time: Duration,
     },
     SlowNet(bool),
+    /// All streams of workers break at once.
+    ResetStreams,
     CrashCoordinator(usize),
     CrashInOffice(Duration),
     StartCoordinator(usize),
@@ -62,7 +64,7 @@ impl World {
         let long = self.some_ms(3_000, 30_000);
         let time = if self.rng.chance(50) { short } else { long };
         let cluster = self.setting.seats[w].cluster;
-        match self.rng.range(0, 34) {
+        match self.rng.range(0, 37) {
             0 | 1 => {
                 self.plan(at, Trouble::CrashNode(n));
                 self.plan(at + time, Trouble::StartNode(n));
@@ -117,7 +119,10 @@ impl World {
                 self.plan(at, Trouble::CrashCoordinator(c));
                 self.plan(at + time, Trouble::StartCoordinator(c));
             }
-            20 | 21 => self.plan(at, Trouble::CutOffice { from_nodes: true, time: long }),
+            20 | 21 => {
+                let time = long + Duration::from_secs(15);
+                self.plan(at, Trouble::CutOffice { from_nodes: true, time });
+            }
             22 => self.plan(at, Trouble::CutOffice { from_nodes: false, time: long }),
             23 => {
                 self.plan(at, Trouble::KillWorker(w));
@@ -146,7 +151,19 @@ impl World {
                 self.plan(at, Trouble::Cut(alone, Duration::from_secs(40)));
                 self.plan(at + short, Trouble::CrashInOffice(Duration::from_secs(30)));
             }
-            33 => {
+            33 => self.plan(at, Trouble::ResetStreams),
+            34 | 35 => {
+                // An operator helps while the one in office is cut off, and workers waver.
+                self.plan(at, Trouble::CutOffice { from_nodes: true, time: long });
+                for c in 0..self.setting.coordinators {
+                    self.plan(at + Duration::from_millis(200), Trouble::TakeOver(c));
+                }
+                for n in 1..5 {
+                    let when = at + Duration::from_millis(900 * n);
+                    self.plan(when, Trouble::ResetStreams);
+                }
+            }
+            36 => {
                 // The host of a coordinator and a node sleeps.
                 let host = self.coordinator_host(c);
                 self.plan(at, Trouble::Pause(host, long));
@@ -218,6 +235,7 @@ impl World {
                     self.seen.count("leader and coordinator in office paused");
                     for host in [leader, office] {
                         self.pause(host);
+                        self.machines[host].asleep = true;
                         self.at(time, Event::Trouble(Trouble::Resume(host)));
                     }
                 }
@@ -247,6 +265,10 @@ impl World {
             Trouble::SlowNet(slow) => {
                 self.seen.count("slow network");
                 self.net.slowest = if slow { 3_000_000 } else { self.setting.slowest };
+            }
+            Trouble::ResetStreams => {
+                self.seen.count("streams reset");
+                self.reset_streams();
             }
             Trouble::CrashCoordinator(n) => self.crash_coordinator(n),
             Trouble::CrashInOffice(time) => {

@@ -180,6 +180,10 @@ impl World {
                 agent.inbox = Inbox::default();
             }
             agent.welcomed = true;
+            if older {
+                let why = format!("a worker obeys epoch {epoch} after a newer one");
+                return self.rules.breaks(why);
+            }
             let again: Vec<(u64, News)> = agent
                 .outbox
                 .unacknowledged()

@@ -94,6 +94,8 @@ pub(crate) struct Machine {
     pub(crate) up: bool,
     pub(crate) life: u32,
     pub(crate) paused: bool,
+    /// The whole machine sleeps: what is sent to it is lost.
+    pub(crate) asleep: bool,
     /// What came while it was paused.
     deferred: Vec<Event>,
 }
@@ -153,6 +155,7 @@ impl World {
             up: false,
             life: 0,
             paused: false,
+            asleep: false,
             deferred: Vec::new(),
         });
         let machines = machines.collect();
@@ -236,7 +239,10 @@ impl World {
         if let Some(host) = host
             && self.machines[host].paused
         {
-            self.machines[host].deferred.push(event);
+            let machine = &mut self.machines[host];
+            if !(machine.asleep && matches!(event, Event::Arrival { .. })) {
+                machine.deferred.push(event);
+            }
             return;
         }
         match event {
@@ -304,6 +310,7 @@ impl World {
         let machine = &mut self.machines[host];
         machine.up = true;
         machine.paused = false;
+        machine.asleep = false;
         machine.life += 1;
         machine.deferred.clear();
     }
@@ -313,6 +320,7 @@ impl World {
         let machine = &mut self.machines[host];
         machine.up = false;
         machine.paused = false;
+        machine.asleep = false;
         machine.life += 1;
         machine.deferred.clear();
         self.calls.retain(|_, call| call.host != host);
@@ -331,6 +339,7 @@ impl World {
             return;
         }
         machine.paused = false;
+        machine.asleep = false;
         for event in std::mem::take(&mut machine.deferred) {
             self.at(Duration::ZERO, event);
         }

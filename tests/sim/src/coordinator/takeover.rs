@@ -115,6 +115,7 @@ impl World {
         let host = self.coordinator_host(n);
         let Some(office) = self.office(n) else { return };
         let epoch = office.epoch;
+        self.check_nothing_runs(record);
         let decide =
             |decision| Command::Run { run: run_id(), change: Change::Decide { epoch, decision } };
         let lost = record.live().map(|(attempt, live)| {
@@ -133,6 +134,23 @@ impl World {
             self.rules.proposes(command);
         }
         self.call(host, Purpose::TakeOver, Ask::Propose(commands));
+    }
+
+    /// What is counted as lost is dead. A process that was given no group yet may be on a worker that
+    /// the ledger does not name: it is counted only.
+    fn check_nothing_runs(&mut self, record: &RunRecord) {
+        let open = |session| record.sessions.get(session).is_some_and(|it| it.closed.is_none());
+        let alive = self
+            .suites
+            .iter()
+            .filter(|((_, process), suite)| open(&process.session) && !suite.dead);
+        for process in alive.map(|((_, process), _)| *process).collect::<Vec<_>>() {
+            if record.attempts().any(|(_, attempt)| attempt.process == process) {
+                self.rules.breaks(format!("{process} lives, but what it runs is taken to be lost"));
+            } else {
+                self.seen.count("idle process outlives its session");
+            }
+        }
     }
 
     pub(crate) fn taken_over(&mut self, n: usize, replies: &[Reply]) {

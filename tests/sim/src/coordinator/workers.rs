@@ -221,9 +221,25 @@ impl World {
                     office.workers.lost.insert(worker.clone(), known.heard);
                 }
                 self.seen.count("worker given up");
+                self.check_nothing_lives(n, &worker);
                 note!(self, "coordinator{n} gives {worker} up");
                 self.worker_lost(n, &worker);
             }
+        }
+    }
+
+    /// The point of leases and margins: what is given up is dead.
+    fn check_nothing_lives(&mut self, n: usize, worker: &WorkerId) {
+        let newest = self.rules.state.epoch();
+        if self.office(n).is_none_or(|office| office.epoch != newest) {
+            // Nobody will listen.
+            return;
+        }
+        let here = self.workers.iter().position(|it| it.id == *worker);
+        let Some(host) = here.map(|n| self.worker_host(n)) else { return };
+        let lives = self.suites.iter().find(|((on, _), suite)| *on == host && !suite.dead);
+        if let Some(((_, process), _)) = lives {
+            self.rules.breaks(format!("{worker} is given up, but its process {process} lives"));
         }
     }
 
