@@ -5,11 +5,12 @@ mod processes;
 mod system;
 
 use multibeam_e2e::{
-    Ended, Outcome, Program, Results, RunFile, Scratch, assert_plain_zoo,
-    assert_rendered_as_by_ginkgo, assert_same, suites, trace, wait_for, zoo,
+    Outcome, Results, RunFile, Scratch, assert_plain_zoo, assert_rendered_as_by_ginkgo,
+    assert_same, suites, trace, wait_for, zoo,
 };
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
+use system::System;
 
 const VERSION: &str = suites::KUBERNETES;
 
