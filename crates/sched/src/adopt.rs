@@ -28,6 +28,7 @@ impl Run {
     /// Opens what was open.
     pub(crate) fn take_over(&mut self, takeover: Takeover) {
         self.patient_until = Some(self.now + takeover.patience);
+        self.unbegun = takeover.queued;
         for ((target, cluster), session) in takeover.served {
             if let Some(target) = self.targets.get_mut(&target) {
                 target.sessions.insert(cluster, session);

@@ -326,10 +326,15 @@ impl Run {
                 continue;
             };
             let running = process.running.iter().map(|running| running.attempt);
-            // Nobody knows whether what was not heard of had begun.
-            for attempt in running.chain(process.held.iter().flatten().copied()) {
+            let held = process.held.iter().flatten().copied();
+            let (unbegun, held): (Vec<_>, Vec<_>) =
+                held.partition(|attempt| self.unbegun.contains(attempt));
+            for attempt in running.chain(held) {
                 let worker = process.worker.0.clone();
                 self.lose(attempt, LossCause::WorkerLost { worker });
+            }
+            for attempt in unbegun {
+                self.give_back(attempt);
             }
             self.hand_back(&process);
             self.commit(vec![Decision::EndProcess { process: id, complete: false }]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use multibeam_model::link::SessionFact;
 use multibeam_model::outcome::Verdict;
 use multibeam_model::record::{AttemptState, GroupRecord, ProcessRecord, RunRecord, SessionRecord};
-use multibeam_model::{ClusterId, GroupId, LossCause, ProcessId, SessionId, TargetId};
+use multibeam_model::{AttemptId, ClusterId, GroupId, LossCause, ProcessId, SessionId, TargetId};
 
 /// The state of a run that is taken over or up again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,9 @@ pub struct Takeover {
     pub sessions: BTreeMap<SessionId, RecoveredSession>,
     /// The last session that each target had on each cluster.
     pub served: BTreeMap<(TargetId, ClusterId), SessionId>,
+    /// Live attempts that cannot have begun ([`RunRecord::queued`]): if their workers do not come
+    /// back, they cost nothing.
+    pub queued: BTreeSet<AttemptId>,
     /// Set when the run is cancelled: whether by force.
     pub cancelled: Option<bool>,
 }
@@ -115,6 +118,7 @@ impl Recovered {
                 .map(|(&id, session)| (id, RecoveredSession::new(session, begun.contains(&id))))
                 .collect(),
             served: sessions.map(|(&id, it)| ((it.target, it.cluster), id)).collect(),
+            queued: record.queued(),
             cancelled: record.cancelled.as_ref().map(|cancelled| cancelled.force),
         };
         Self { takeover: Some(takeover), ..Self::from_record(record) }

@@ -41,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) takeover: Option<Takeover>,
     /// Until when workers that have not come back are waited for.
     pub(crate) patient_until: Option<Moment>,
+    /// What a process that was not heard of cannot have begun.
+    pub(crate) unbegun: BTreeSet<AttemptId>,
     /// What waits for the plans of the targets that were under way.
     pub(crate) deferred: VecDeque<Input>,
     /// Something changed without an output.
@@ -73,6 +75,7 @@ impl Run {
             now: Moment::default(),
             takeover: past.takeover,
             patient_until: None,
+            unbegun: BTreeSet::new(),
             deferred: VecDeque::new(),
             changed: false,
             out: Vec::new(),

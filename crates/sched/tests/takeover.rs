@@ -79,6 +79,21 @@ fn a_worker_that_does_not_come_back_is_lost_when_the_patience_is_over() {
 }
 
 #[test]
+fn what_a_lost_worker_cannot_have_begun_goes_back() {
+    let mut rig = two_workers();
+    rig.no_cleanup();
+    rig.sealed("s1p1", "g0#1");
+    rig.wants(["g2#1 to s1p1"]);
+    rig.unbegun("g2#1");
+    rig.take_over(None);
+    rig.plan(0, groups());
+    rig.back("b", 0, 1);
+    rig.wants(["fact of s1 to b"]);
+    rig.wait(71);
+    rig.wants(["return g2#1"]);
+}
+
+#[test]
 fn what_was_decided_and_not_sent_goes_back() {
     let mut rig = two_workers();
     rig.cut();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::adopt::AdoptedProcess;
-use multibeam_model::run::{ClusterSpec, SuiteSpec, TargetSpec};
+use multibeam_model::run::{ClusterSpec, RunSpec, SuiteSpec, TargetSpec};
 use multibeam_model::{ProcessId, ProcessNumber, SessionId, TargetId};
 use multibeam_proto::coordinator::v1 as wire;
 use multibeam_rt::access::Peer;

@@ -1,6 +1,6 @@
 //! What the ledger would have: enough to take over from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::command::Decision;
 use multibeam_model::link::ProcessNews;
@@ -13,6 +13,8 @@ use multibeam_sched::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     last_session: u32,
+    /// What cannot have begun, as the record would tell.
+    pub(crate) queued: BTreeSet<AttemptId>,
     sessions: BTreeMap<SessionId, RecoveredSession>,
     pub(crate) targets: BTreeMap<multibeam_model::TargetId, RecoveredTarget>,
 }
@@ -89,6 +91,7 @@ impl Ledger {
             patience: shape.limits.patience(),
             sessions: self.sessions.clone(),
             served: BTreeMap::new(),
+            queued: self.queued.clone(),
             cancelled,
         };
         Recovered {

@@ -111,6 +111,11 @@ impl Rig {
         self.ledger.targets = known;
     }
 
+    /// The record shows that an attempt cannot have begun.
+    pub(crate) fn unbegun(&mut self, of: &str) {
+        self.ledger.queued.insert(attempt(of));
+    }
+
     /// From now on the coordinator's orders do not arrive.
     pub(crate) fn cut(&mut self) {
         self.cut = true;

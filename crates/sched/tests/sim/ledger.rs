@@ -290,12 +290,15 @@ impl Ledger {
             spec: SpecIndex(0),
             state: if failed { SpecState::Failed } else { SpecState::Passed },
             explained: false,
-            cluster_lost: false,
+            cluster_lost: self.let_go.contains(&id),
             payload: PayloadRef { index: 1 },
             len: 1,
         };
         let received = match state {
             State::Sealed { failed } => BTreeMap::from([(0, report(*failed))]),
+            _ if self.reported.contains(&id) || self.let_go.contains(&id) => {
+                BTreeMap::from([(0, report(false))])
+            }
             _ => BTreeMap::new(),
         };
         AttemptRecord {
@@ -304,7 +307,7 @@ impl Ledger {
             worker,
             epoch: Epoch(1),
             handed_out: self.handed_out.iter().position(|(of, _)| *of == id).unwrap_or(0) as u64,
-            reports: 1,
+            reports: 2,
             state: match state {
                 State::Live => AttemptState::Live,
                 State::Sealed { .. } => AttemptState::Sealed,
