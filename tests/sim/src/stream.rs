@@ -62,7 +62,7 @@ impl World {
     }
 
     /// Nothing gets through any more; both sides notice after a while.
-    fn break_stream(&mut self, id: u64) {
+    pub(crate) fn break_stream(&mut self, id: u64) {
         self.break_within(id, 3_000);
     }
 

@@ -51,10 +51,10 @@ impl World {
     /// Whether the run has ended, and everybody has had the time to hear of it.
     pub(crate) fn is_over(&mut self) -> bool {
         let ended = self.rules.state.run(&run_id()).is_some_and(|run| run.ended.is_some());
-        if !ended {
+        if !ended || !self.healed {
             return false;
         }
-        let at = *self.over_since.get_or_insert(self.now);
+        let (at, _) = *self.over_since.get_or_insert((self.now, self.rules.known()));
         self.now.since(at) > crate::scale::AFTERWARDS
     }
 

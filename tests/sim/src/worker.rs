@@ -86,6 +86,7 @@ impl World {
         let worker = &mut self.workers[n];
         worker.id = WorkerId(format!("w{n}-{number}"));
         worker.agent = Agent { heard: now, sign: now, ready: true, next, ..Agent::default() };
+        self.set_guard(host);
         let after = self.some_ms(0, 2_000);
         self.wake(host, after, Timer::Connect);
         self.wake(host, after, Timer::Heartbeat);
@@ -347,7 +348,13 @@ impl World {
         let from = if self.fault == Some(Fault::LeaseFromReceipt) { now } else { sent_at };
         let agent = self.agent(host);
         agent.heard = agent.heard.max(from);
-        let deadline = agent.heard + self.setting.shape.limits.lease;
+        self.set_guard(host);
+    }
+
+    /// The guards are told when the lease ends.
+    fn set_guard(&mut self, host: Host) {
+        let now = self.local(host);
+        let deadline = self.agent(host).heard + self.setting.shape.limits.lease;
         let machine = &self.machines[host];
         let (life, real) = (machine.life, machine.clock.real(deadline.since(now)));
         self.at(real, Event::Guard { host, life });

@@ -121,8 +121,8 @@ pub(crate) struct World {
     pub(crate) trace: Option<Vec<String>>,
     pub(crate) healed: bool,
     pub(crate) cancelled: bool,
-    /// Since when the run is over.
-    pub(crate) over_since: Option<Moment>,
+    /// Since when the run is over and all is mended, and how long the log was then.
+    pub(crate) over_since: Option<(Moment, u64)>,
     /// Numbers streams, calls, transfers, workers.
     pub(crate) numbers: u64,
     queue: BTreeMap<(Moment, u64), Event>,
@@ -206,7 +206,7 @@ impl World {
     /// Runs until the run has ended, or a rule is broken.
     pub(crate) fn run(&mut self) {
         let limit = Moment(0) + self.setting.heal + crate::scale::BOUND;
-        while self.rules.broken.is_none() && !(self.healed && self.is_over()) {
+        while self.rules.broken.is_none() && !self.is_over() {
             let Some(((at, _), event)) = self.queue.pop_first() else {
                 self.rules.breaks("nothing will ever happen any more".to_owned());
                 return;
@@ -239,9 +239,15 @@ impl World {
         if let Some(host) = host
             && self.machines[host].paused
         {
-            let machine = &mut self.machines[host];
-            if !(machine.asleep && matches!(event, Event::Arrival { .. })) {
-                machine.deferred.push(event);
+            match event {
+                // A stream that has lost something is broken.
+                Event::Arrival { packet: Packet::Frame { stream, .. }, .. }
+                    if self.machines[host].asleep =>
+                {
+                    self.break_stream(stream);
+                }
+                Event::Arrival { .. } if self.machines[host].asleep => {}
+                event => self.machines[host].deferred.push(event),
             }
             return;
         }

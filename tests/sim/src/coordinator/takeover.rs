@@ -115,7 +115,9 @@ impl World {
         let host = self.coordinator_host(n);
         let Some(office) = self.office(n) else { return };
         let epoch = office.epoch;
-        self.check_nothing_runs(record);
+        if epoch == self.rules.state.epoch() {
+            self.check_nothing_runs(record);
+        }
         let decide =
             |decision| Command::Run { run: run_id(), change: Change::Decide { epoch, decision } };
         let lost = record.live().map(|(attempt, live)| {
