@@ -86,7 +86,7 @@ async fn leases_are_granted_only_while_the_office_is_confirmed() {
     let beat = || WorkerMessage::Heartbeat { sent_at: Moment(7) };
     let granted = CoordinatorMessage::HeartbeatAck { sent_at: Moment(7) };
     say(&mut hub, "w", 0, beat());
-    assert_eq!(sent(&mut stream), [granted.clone()]);
+    assert_eq!(sent(&mut stream), std::slice::from_ref(&granted));
     confirmed.send_replace(Instant::now().checked_sub(CONFIRMED).unwrap());
     say(&mut hub, "w", 0, beat());
     assert_eq!(sent(&mut stream), []);
