@@ -128,6 +128,11 @@ impl Writer {
                 batch.insert(&key[..], value);
             }
             self.apply(batch)?;
+            // Between two syncs sled may use places again whose content it has moved without the
+            // disk's cache having been flushed. Not much shall happen in between.
+            if chunks.peek().is_some() {
+                self.sync()?;
+            }
         }
         Ok(())
     }
