@@ -283,7 +283,7 @@ impl CoordinatorService {
                 }
                 Err(broadcast::error::RecvError::Closed) => {
                     return Err(Status::aborted(format!(
-                        "run {run} is no longer under way here: the ledger failed, or another coordinator is in office (hint: `multibeam run --resume {run}` goes on with it)"
+                        "run {run} is no longer under way here: the ledger failed, or another coordinator is in office (hint: `multibeam attach {run}` follows it there; `multibeam run --resume {run}` goes on with one that nobody has)"
                     )));
                 }
             };

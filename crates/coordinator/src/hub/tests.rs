@@ -84,15 +84,15 @@ async fn leases_are_granted_only_while_the_office_is_confirmed() {
     let welcome = CoordinatorMessage::Welcome { epoch: Epoch(1) };
     assert_eq!(sent(&mut stream), [welcome]);
     let beat = || WorkerMessage::Heartbeat { sent_at: Moment(7) };
-    let granted = CoordinatorMessage::HeartbeatAck { sent_at: Moment(7) };
+    let granted = || [CoordinatorMessage::HeartbeatAck { sent_at: Moment(7) }];
     say(&mut hub, "w", 0, beat());
-    assert_eq!(sent(&mut stream), std::slice::from_ref(&granted));
+    assert_eq!(sent(&mut stream), granted());
     confirmed.send_replace(Instant::now().checked_sub(CONFIRMED).unwrap());
     say(&mut hub, "w", 0, beat());
     assert_eq!(sent(&mut stream), []);
     confirmed.send_replace(Instant::now());
     say(&mut hub, "w", 0, beat());
-    assert_eq!(sent(&mut stream), [granted]);
+    assert_eq!(sent(&mut stream), granted());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use multibeam_ginkgo::catalog::Catalog;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,13 @@ use super::{Binary, DiscoverError, DiscoverOptions, hex};
 
 /// Version of the files of this module; a catalog has its own.
 const FORMAT: u32 = 1;
+
+/// Discoveries that are kept, the newest ones. A run without a seed draws one and so makes a new
+/// discovery, of some 25 MB for a suite of Kubernetes' size.
+const KEPT: usize = 8;
+
+/// Younger ones stay in any case: somebody may be about to read them.
+const IN_USE: Duration = Duration::from_secs(60 * 60);
 
 /// What a discovery depends on.
 #[derive(Debug)]
@@ -83,7 +91,13 @@ impl Cache {
         if catalog.is_none() {
             tracing::warn!(path = %entry_path.display(), "a stored discovery cannot be used, making it anew");
         }
-        Some((catalog?, dry_run_path))
+        let catalog = catalog?;
+        // What is used stays; that it is used matters less than the discovery itself.
+        let used = File::open(&entry_path).and_then(|file| file.set_modified(SystemTime::now()));
+        if let Err(error) = used {
+            tracing::debug!(path = %entry_path.display(), %error, "cannot note a use");
+        }
+        Some((catalog, dry_run_path))
     }
 
     /// Stores a discovery; gives the path of the dry run's report.
@@ -105,7 +119,32 @@ impl Cache {
         };
         let what = format!("write to the cache directory {}", self.directory.display());
         write().map_err(DiscoverError::io(what))?;
+        if let Err(error) = self.prune(SystemTime::now()) {
+            tracing::warn!(path = %self.directory.display(), %error, "cannot remove old discoveries");
+        }
         Ok(dry_run_path)
+    }
+
+    /// Removes discoveries that nobody has used for long.
+    fn prune(&self, now: SystemTime) -> io::Result<()> {
+        let mut entries = Vec::new();
+        for file in fs::read_dir(&self.directory)? {
+            let path = file?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if let Some(key) = name.strip_suffix(".catalog.json") {
+                entries.push((fs::metadata(&path)?.modified()?, Key(key.to_owned())));
+            }
+        }
+        entries.sort_by_key(|(used, _)| std::cmp::Reverse(*used));
+        for (used, key) in entries.into_iter().skip(KEPT) {
+            if now.duration_since(used).is_ok_and(|age| age > IN_USE) {
+                let (entry, dry_run) = self.paths(&key);
+                // The entry first: without it there is no pair.
+                fs::remove_file(entry)?;
+                fs::remove_file(dry_run)?;
+            }
+        }
+        Ok(())
     }
 
     /// A directory that vanishes when it is dropped.
@@ -153,5 +192,36 @@ impl Drop for Scratch {
         if let Err(error) = fs::remove_dir_all(&self.0) {
             tracing::warn!(path = %self.0.display(), %error, "cannot remove a temporary directory");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_discoveries_and_those_in_use_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::open(directory.path()).unwrap();
+        let now = SystemTime::now();
+        // The higher the number, the longer ago; one in two is younger than an hour.
+        for number in 0..20_u32 {
+            let (entry, dry_run) = cache.paths(&Key(number.to_string()));
+            fs::write(&dry_run, b"{}").unwrap();
+            let file = File::create(&entry).unwrap();
+            let age = Duration::from_secs(60 * u64::from(number));
+            let age = if number.is_multiple_of(2) { age } else { age + 2 * IN_USE };
+            file.set_modified(now - age).unwrap();
+        }
+        cache.prune(now).unwrap();
+        let left = |number: &u32| cache.paths(&Key(number.to_string())).0.exists();
+        let left: Vec<u32> = (0..20).filter(left).collect();
+        assert_eq!(left, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18], "the young ones are the newest, too");
+        for number in (0..20_u32).step_by(2) {
+            let (_, dry_run) = cache.paths(&Key(number.to_string()));
+            fs::remove_file(dry_run).unwrap();
+        }
+        let rest: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+        assert_eq!(rest.len(), 10, "both files of a discovery go: {rest:?}");
     }
 }
