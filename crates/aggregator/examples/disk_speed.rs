@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use multibeam_aggregator::store::{Disk, DiskStore, Identity};
+use multibeam_aggregator::store::{Disk, Identity, Store};
 use multibeam_ledger::node::disk::{Base, EntryKind, HardState, LogEntry, NodeId, Write};
 
 /// Bytes of one entry: a report of an ordinary spec, compressed.
@@ -102,14 +102,14 @@ fn measure(dir: &Path) -> Outcome<()> {
 
 /// A store that gets entries.
 struct Filled {
-    store: DiskStore,
+    store: Store,
     last: u64,
     data: Bytes,
 }
 
 impl Filled {
     fn open(dir: &Path, data: &[u8]) -> Outcome<Self> {
-        let mut store = DiskStore::open(dir)?;
+        let mut store = Store::open(dir)?;
         let identity = Identity { node: NodeId(1), group: "speed".to_owned() };
         store.found(&identity, &Base { index: 1, term: 1, ..Base::default() }, b"state")?;
         Ok(Self { store, last: 1, data: Bytes::copy_from_slice(data) })

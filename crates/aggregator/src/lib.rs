@@ -30,4 +30,4 @@ pub use error::{Leader, LedgerError};
 pub use handle::Handle;
 pub use multibeam_ledger::node::disk::NodeId;
 pub use multibeam_ledger::node::members::Member;
-pub use store::{DiskStore as Store, StoreError};
+pub use store::{Store, StoreError};

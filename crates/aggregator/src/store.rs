@@ -9,51 +9,21 @@ mod disk;
 mod durable;
 mod engine;
 mod layout;
-mod memory;
 mod memory_disk;
 mod places;
 mod reader;
-mod sled;
 mod stream;
 mod tidy;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 pub use self::alone::{Alone, restore_alone};
 pub use self::backup::{backup, restore};
 pub use self::check::{Report, Summary, check};
 pub use self::disk::{Disk, Identity, SharedReader};
-pub use self::durable::Store as DiskStore;
-pub use self::memory::MemoryLog;
+pub use self::durable::Store;
 pub use self::memory_disk::{MemoryDisk, Writes};
-pub use self::sled::Store;
-
-/// An append-only list of entries, numbered from 1 without a gap.
-pub trait Log: Send + 'static {
-    /// The number of the last entry; 0 when there is none.
-    fn last_index(&self) -> u64;
-
-    /// Appends entries, in order. When this returns, all of them are durable; when it fails, any
-    /// number of them may be, and the log must not be used again.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    fn append(&mut self, entries: &[&[u8]]) -> Result<(), StoreError>;
-
-    /// A way to read entries from other threads.
-    fn reader(&self) -> Arc<dyn ReadLog>;
-}
-
-/// Reads a log.
-pub trait ReadLog: Send + Sync {
-    /// The entry with this number; `None` when there is none.
-    ///
-    /// # Errors
-    /// When the storage fails, or the entry is damaged.
-    fn read(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError>;
-}
 
 /// The store cannot be used.
 #[derive(Debug, thiserror::Error)]

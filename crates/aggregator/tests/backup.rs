@@ -10,7 +10,7 @@ use std::path::Path;
 
 use disk::*;
 use multibeam_aggregator::StoreError;
-use multibeam_aggregator::store::{Disk, DiskStore, backup, check, restore, restore_alone};
+use multibeam_aggregator::store::{Disk, Store, backup, check, restore, restore_alone};
 use multibeam_ledger::Ledger;
 use multibeam_ledger::node::disk::{EntryKind, NodeId};
 use multibeam_model::command::Command;
@@ -71,7 +71,7 @@ fn payloads_that_the_state_refers_to_are_missed() {
     }
     assert_eq!(ledger.payloads(..), [13]);
     let temp = tempfile::tempdir().unwrap();
-    let mut store = DiskStore::open(temp.path()).unwrap();
+    let mut store = Store::open(temp.path()).unwrap();
     store.found(&identity(), &base(13), &ledger.snapshot()).unwrap();
     drop(store);
     let report = check(temp.path()).unwrap();
@@ -83,7 +83,7 @@ fn only_a_store_is_checked() {
     let temp = tempfile::tempdir().unwrap();
     assert!(matches!(check(temp.path()), Err(StoreError::Io { .. })));
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
-    let store = DiskStore::open(temp.path()).unwrap();
+    let store = Store::open(temp.path()).unwrap();
     assert!(matches!(check(temp.path()), Err(StoreError::Locked { .. })));
     drop(store);
     assert!(check(temp.path()).unwrap().is_sound());
@@ -100,15 +100,15 @@ fn a_backup_comes_back_as_it_was() {
     let summary = restore(&bytes[..], &new, None).unwrap();
     assert_eq!(summary, check(&old).unwrap().summary);
     assert_same(&old, &new);
-    let store = DiskStore::open(&new).unwrap();
+    let store = Store::open(&new).unwrap();
     assert_eq!(store.identity(), Some(identity()));
     drop(store);
     assert!(matches!(restore(&bytes[..], &new, None), Err(StoreError::NotEmpty { .. })));
     let other = temp.path().join("other");
     restore(&bytes[..], &other, Some(NodeId(7))).unwrap();
-    assert_eq!(DiskStore::open(&other).unwrap().identity().unwrap().node, NodeId(7));
+    assert_eq!(Store::open(&other).unwrap().identity().unwrap().node, NodeId(7));
     // A node goes on with it.
-    let mut store = DiskStore::open(&other).unwrap();
+    let mut store = Store::open(&other).unwrap();
     store.write(&write(LAST + 1..=LAST + 3)).unwrap();
     drop(store);
     assert_eq!(check(&other).unwrap().summary.last, LAST + 3);
@@ -138,7 +138,7 @@ fn no_changed_or_shortened_backup_is_taken() {
         );
         // Nobody takes what is there for a store.
         if into.join("FORMAT").exists() {
-            let error = DiskStore::open(&into).unwrap_err();
+            let error = Store::open(&into).unwrap_err();
             assert!(matches!(error, StoreError::Unfinished { .. }), "{error}");
             assert!(error.to_string().contains("not finished"), "{error}");
             fs::remove_dir_all(&into).unwrap();
@@ -181,7 +181,7 @@ fn a_survivor_goes_on_alone() {
     assert_eq!((alone.node, alone.committed, alone.last), (NodeId(3), LAST - 5, LAST));
     assert!(check(&dir).unwrap().is_sound());
 
-    let (old, new) = (DiskStore::open(&before).unwrap(), DiskStore::open(&dir).unwrap());
+    let (old, new) = (Store::open(&before).unwrap(), Store::open(&dir).unwrap());
     assert_eq!(new.identity().unwrap().group, "new");
     let (was, is) = (old.recovered().unwrap(), new.recovered().unwrap());
     assert_eq!(is.base.membership.voters, [NodeId(3)]);
@@ -213,9 +213,9 @@ fn a_survivor_goes_on_alone() {
 fn a_reader_keeps_the_directory_in_use() {
     let temp = tempfile::tempdir().unwrap();
     fill(temp.path());
-    let reader = DiskStore::open(temp.path()).unwrap().reader();
-    assert!(matches!(DiskStore::open(temp.path()), Err(StoreError::Locked { .. })));
+    let reader = Store::open(temp.path()).unwrap().reader();
+    assert!(matches!(Store::open(temp.path()), Err(StoreError::Locked { .. })));
     assert_eq!(reader.entry(45).unwrap(), Some(entry(45)));
     drop(reader);
-    DiskStore::open(temp.path()).unwrap();
+    Store::open(temp.path()).unwrap();
 }

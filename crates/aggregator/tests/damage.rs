@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use disk::*;
 use multibeam_aggregator::StoreError;
-use multibeam_aggregator::store::{Disk, DiskStore, check};
+use multibeam_aggregator::store::{Disk, Store, check};
 
 const DIR: &str = "MULTIBEAM_TEST_DAMAGED_DIR";
 
@@ -27,11 +27,11 @@ fn child() {
     let dir = Path::new(&dir);
     verify(dir).unwrap_or_else(refuse);
     // What could be read can be gone on with, or it turns out now.
-    let mut store = DiskStore::open(dir).unwrap_or_else(refuse);
+    let mut store = Store::open(dir).unwrap_or_else(refuse);
     let written = (LAST + 1..LAST + 60).try_for_each(|index| store.write(&write(index..=index)));
     written.unwrap_or_else(refuse);
     drop(store);
-    let store = DiskStore::open(dir).unwrap_or_else(refuse);
+    let store = Store::open(dir).unwrap_or_else(refuse);
     let reader = store.reader();
     for index in LAST + 1..LAST + 60 {
         assert_eq!(reader.entry(index).unwrap(), Some(entry(index)));
@@ -194,7 +194,7 @@ fn a_torn_last_write_is_no_damage() {
     let before = fs::read(good.join("log/db")).unwrap();
     let more = temp.path().join("more");
     copy(&good, &more);
-    let mut store = DiskStore::open(&more).unwrap();
+    let mut store = Store::open(&more).unwrap();
     store.write(&write(LAST + 1..=LAST + 20)).unwrap();
     // As a kill leaves it: what sled writes when it is closed is not there.
     let after = fs::read(more.join("log/db")).unwrap();
@@ -217,7 +217,7 @@ fn a_torn_last_write_is_no_damage() {
             }
         }
         fs::write(dir.join("log/db"), torn).unwrap();
-        let store = DiskStore::open(&dir).unwrap();
+        let store = Store::open(&dir).unwrap();
         let recovered = store.recovered().unwrap();
         assert!([LAST, LAST + 20].contains(&recovered.last), "a part of a write: {recovered:?}");
         let reader = store.reader();
@@ -252,7 +252,7 @@ fn a_full_disk_is_named_and_loses_nothing() {
 fn fill_up(small: &Path) {
     let dir = small.join("ledger");
     fill(&dir);
-    let mut store = DiskStore::open(&dir).unwrap();
+    let mut store = Store::open(&dir).unwrap();
     let mut last = LAST;
     let error = loop {
         match store.write(&write(last + 1..=last + 5)) {
@@ -271,7 +271,7 @@ fn fill_up(small: &Path) {
     assert!(matches!(full, Err(StoreError::DiskFull { .. })), "{full:?}");
     let mounted = Process::new("mount").args(["-o", "remount,size=64m"]).arg(small).status();
     assert!(mounted.unwrap().success());
-    let mut store = DiskStore::open(&dir).unwrap();
+    let mut store = Store::open(&dir).unwrap();
     let found = store.recovered().unwrap().last;
     assert!(found >= last, "{found} of {last}");
     store.write(&write(found + 1..=found + 5)).unwrap();

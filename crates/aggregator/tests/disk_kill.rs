@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
 use model::*;
-use multibeam_aggregator::store::{Disk, DiskStore, MemoryDisk, check};
+use multibeam_aggregator::store::{Disk, MemoryDisk, Store, check};
 
 const DIR: &str = "MULTIBEAM_TEST_DISK_DIR";
 const LIVES: &str = "MULTIBEAM_TEST_DISK_LIVES";
@@ -77,7 +77,7 @@ fn child() {
         .collect();
     let ((seed, _), before) = lives.split_last().unwrap();
     let (mut model, _) = replay(before);
-    let mut disk = DiskStore::open(dir).unwrap();
+    let mut disk = Store::open(dir).unwrap();
     for number in 0.. {
         model.step(&step(*seed, number), &mut disk);
         println!("\ndone {number}");
@@ -112,7 +112,7 @@ fn run_and_kill(dir: &Path, lives: &[(u64, usize)], after: usize) -> usize {
 #[test]
 fn what_was_durable_is_there() {
     let temp = tempfile::tempdir().unwrap();
-    founded(&mut DiskStore::open(temp.path()).unwrap(), 1);
+    founded(&mut Store::open(temp.path()).unwrap(), 1);
     let mut lives = Vec::new();
     let base: u64 = std::env::var("SEED").map_or(11, |seed| seed.parse().unwrap());
     for (round, after) in [1, 40, 7, 90, 3, 200, 25, 60, 2, 130].into_iter().enumerate() {
@@ -135,7 +135,7 @@ fn what_was_durable_is_there() {
             }
         }
         assert!(check(temp.path()).unwrap().is_sound());
-        let mut disk = DiskStore::open(temp.path()).unwrap();
+        let mut disk = Store::open(temp.path()).unwrap();
         let found = (durable..histories.len()).rev().find(|&at| histories[at].is_like(&disk));
         let found = found.unwrap_or_else(|| {
             panic!("round {round}: not as after any of {durable}..={}", done + 1)

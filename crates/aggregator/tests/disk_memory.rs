@@ -5,7 +5,7 @@ mod model;
 
 use bytes::Bytes;
 use model::*;
-use multibeam_aggregator::store::{Disk, DiskStore, backup, check, restore};
+use multibeam_aggregator::store::{Disk, Store, backup, check, restore};
 use multibeam_ledger::node::disk::{EntryKind, HardState, Install, LogEntry, Write};
 
 /// Entries of three sizes: reports with much output, ordinary ones, hand-outs.
@@ -35,7 +35,7 @@ fn random(noise: &mut u64, index: u64, length: usize) -> LogEntry {
 fn a_large_log_stays_on_disk() {
     let temp = tempfile::tempdir().unwrap();
     let (one, two) = (temp.path().join("one"), temp.path().join("two"));
-    let mut store = DiskStore::open(&one).unwrap();
+    let mut store = Store::open(&one).unwrap();
     founded(&mut store, 1);
     let mut noise = 1_u64;
     let mut last = 1;
@@ -51,7 +51,7 @@ fn a_large_log_stays_on_disk() {
     }
     drop(store);
     let wrote = peak_kb();
-    let mut store = DiskStore::open(&one).unwrap();
+    let mut store = Store::open(&one).unwrap();
     let reader = store.reader();
     let bytes: usize = (2..=last).map(|i| reader.entry(i).unwrap().unwrap().data.len()).sum();
     assert!(bytes > 110_000_000, "{bytes}");

@@ -4,7 +4,7 @@
 mod model;
 
 use model::*;
-use multibeam_aggregator::store::{Disk, DiskStore, MemoryDisk};
+use multibeam_aggregator::store::{Disk, MemoryDisk, Store};
 use multibeam_ledger::node::disk::Write;
 use proptest::prelude::*;
 
@@ -37,13 +37,13 @@ proptest! {
     #[test]
     fn a_store_is_as_the_model(steps in steps(), first in 0..2_u64) {
         let temp = tempfile::tempdir().unwrap();
-        let mut disk = DiskStore::open(temp.path()).unwrap();
+        let mut disk = Store::open(temp.path()).unwrap();
         let mut model = founded(&mut disk, first);
         for step in &steps {
             model.step(step, &mut disk);
             if matches!(step, Step::Reopen) {
                 drop(disk);
-                disk = DiskStore::open(temp.path()).unwrap();
+                disk = Store::open(temp.path()).unwrap();
                 assert_eq!(disk.identity(), Some(identity()));
             }
             model.compare(&disk);

@@ -19,8 +19,6 @@ use super::StoreError;
 
 /// The format of the data this build writes.
 pub(super) const FORMAT: u32 = 2;
-/// The format of the log without terms, which the ledger of one node writes.
-pub(super) const SINGLE: u32 = 1;
 const RESTORING: &str = "RESTORING";
 const FORMAT_WORD: &str = "multibeam-ledger";
 

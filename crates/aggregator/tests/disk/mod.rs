@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use multibeam_aggregator::store::{Disk, DiskStore, Identity};
+use multibeam_aggregator::store::{Disk, Identity, Store};
 use multibeam_ledger::Ledger;
 use multibeam_ledger::node::disk::{
     Base, Compact, EntryKind, HardState, LogEntry, Membership, NodeId, Start, Write,
@@ -70,7 +70,7 @@ pub fn kept() -> impl Iterator<Item = u64> {
 
 /// Kept entries to 30, a log from 31, a base at 40, the end at [`LAST`].
 pub fn fill(dir: &Path) {
-    let mut store = DiskStore::open(dir).unwrap();
+    let mut store = Store::open(dir).unwrap();
     store.found(&identity(), &base(1), &state()).unwrap();
     for first in (2..=LAST).step_by(5) {
         store.write(&write(first..=(first + 4).min(LAST))).unwrap();
@@ -89,7 +89,7 @@ pub fn compact() -> Compact {
 
 /// Everything in the store is as [`fill`] wrote it; the errors of the store come through.
 pub fn verify(dir: &Path) -> Result<(), multibeam_aggregator::StoreError> {
-    let store = DiskStore::open(dir)?;
+    let store = Store::open(dir)?;
     let recovered = store.recovered()?;
     assert_eq!(store.identity(), Some(identity()));
     assert_eq!((recovered.last, &recovered.base), (LAST, &base(40)), "an older log");
@@ -108,7 +108,7 @@ pub fn verify(dir: &Path) -> Result<(), multibeam_aggregator::StoreError> {
 
 /// Two directories hold the same.
 pub fn assert_same(one: &Path, other: &Path) {
-    let (one, other) = (DiskStore::open(one).unwrap(), DiskStore::open(other).unwrap());
+    let (one, other) = (Store::open(one).unwrap(), Store::open(other).unwrap());
     let recovered = one.recovered().unwrap();
     assert_eq!(other.recovered().unwrap(), recovered);
     let (one, other) = (one.reader(), other.reader());
