@@ -139,8 +139,9 @@ fn data_of_another_version() {
         let found = std::fs::read_dir(marker.parent().unwrap()).unwrap();
         panic!("{error}: {:?}", found.map(|entry| entry.unwrap().path()).collect::<Vec<_>>())
     });
-    for (format, says) in [("0", "outdated data format"), ("4000000000", "newer")] {
-        std::fs::write(&marker, before.replace('1', format)).unwrap();
+    let (word, _) = before.trim().rsplit_once(' ').unwrap();
+    for (format, says) in [("1", "outdated data format"), ("4000000000", "newer")] {
+        std::fs::write(&marker, format!("{word} {format}\n")).unwrap();
         for command in [&["results"][..], &["logs"], &["run", "--resume", &results.run()]] {
             let ended = scratch.run(command);
             assert_ne!(ended.code(), 0, "{ended:?}");
