@@ -193,10 +193,14 @@ impl Conductor {
                 if self.stop.replace(how.max(self.stop.unwrap_or(how))).is_some() {
                     return;
                 }
-                self.let_go(out);
                 for attempt in self.parallel.drop_queue() {
                     out.push(Output::News(ProcessNews::NotRun { attempt }));
                 }
+                // One that is killed stays held: let go, it would begin its next spec before it dies.
+                if how == StopHow::Kill {
+                    return;
+                }
+                self.let_go(out);
                 if let Some((ticket, answer)) = self.parallel.no_more() {
                     out.push(Output::Answer(ticket, answer));
                 }

@@ -263,6 +263,18 @@ fn a_process_that_waits_for_its_cluster_can_be_stopped() {
 }
 
 #[test]
+fn a_process_that_is_killed_is_not_let_go_before() {
+    let mut bench = Bench::new(2, Some("blue"));
+    bench.order(ProcessOrder::HandOut { attempt: attempt(1) });
+    bench.answered(Request::Counter);
+    let (ticket, _) = bench.ask(report(1, "b", "failed", "refused"));
+    bench.input(Input::ClusterChecked { ticket, unreachable: true });
+    bench.input(Input::Shipped { ticket, reply: Reply::Done });
+    let out = bench.order(ProcessOrder::Stop(StopHow::Kill));
+    assert_eq!(answer_to(&out, ticket), None, "it would begin its next spec");
+}
+
+#[test]
 fn a_failure_on_a_healthy_cluster_counts() {
     let mut bench = Bench::new(2, Some("blue"));
     bench.order(ProcessOrder::HandOut { attempt: attempt(0) });
