@@ -11,7 +11,7 @@ use std::time::Duration;
 use multibeam_model::Epoch;
 use multibeam_rt::backoff::{Backoff, random, retry};
 use multibeam_rt::endpoints::Endpoints;
-use multibeam_rt::tasks::Spawner;
+use multibeam_rt::tasks::{Drain, Spawner};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tonic::Status;
@@ -110,7 +110,7 @@ impl Hub {
             Candidate { ledger: ledger.clone(), name, host, take_over, office: office_tx };
         let drain = spawner.drain();
         spawner.spawn("hub", async move {
-            candidate.run(drain.requested()).await;
+            candidate.run(drain).await;
         });
         Self { spawner: spawner.clone(), ledger, office, told: false }
     }
@@ -194,7 +194,8 @@ struct Candidate {
 }
 
 impl Candidate {
-    async fn run(mut self, shutdown: impl Future<Output = ()>) {
+    async fn run(mut self, drain: Drain) {
+        let shutdown = drain.clone().requested();
         tokio::pin!(shutdown);
         loop {
             let claim = self.ledger.claim(&self.name, self.take_over);
@@ -205,6 +206,10 @@ impl Candidate {
             match claimed {
                 Ok(Ok(epoch)) => {
                     self.serve(epoch, &mut shutdown).await;
+                    // It may have ended for that, and must not be asked again then.
+                    if drain.is_requested() {
+                        return;
+                    }
                     // Whoever is in office now was put there on purpose.
                     self.take_over = false;
                     self.stand_by("another one, as of a moment ago");
