@@ -153,7 +153,9 @@ impl World {
             Some(Reply::Sealed) => {
                 self.rules.acknowledged(attempt);
                 self.tell(host, process, ProcessNews::Sealed { attempt, failed });
-                self.die_with_news(host);
+                if failed {
+                    self.die_with_news(host);
+                }
             }
             Some(Reply::Refused(Refusal::AttemptLost)) => self.seen.count("report after the loss"),
             Some(Reply::Done | Reply::Duplicate) => {}
@@ -177,7 +179,7 @@ impl World {
 
     /// Sometimes a worker dies just when it knows what nobody else does.
     fn die_with_news(&mut self, host: Host) {
-        if !self.healed && self.rng.permille(4) {
+        if !self.healed && self.rng.chance(8) {
             let n = host - self.worker_host(0);
             let trouble = |trouble| crate::world::Event::Trouble(trouble);
             self.at(std::time::Duration::ZERO, trouble(Trouble::KillWorker(n)));

@@ -120,9 +120,13 @@ impl World {
     pub(crate) fn frame_arrives(&mut self, to: Host, id: u64, frame: Frame) {
         let Some(stream) = self.streams.get(&id).copied() else { return };
         let from = if to == stream.worker { stream.coordinator } else { stream.worker };
-        if !self.stream_holds(from, to, id) {
-            return;
+        if self.stream_holds(from, to, id) {
+            self.read_frame(to, id, frame);
         }
+    }
+
+    pub(crate) fn read_frame(&mut self, to: Host, id: u64, frame: Frame) {
+        let Some(stream) = self.streams.get(&id) else { return };
         if to == stream.worker {
             self.order_arrives(to, id, frame);
         } else {

@@ -28,6 +28,14 @@ pub(crate) enum Trouble {
         from_nodes: bool,
         time: Duration,
     },
+    /// Cuts the leader off from the other nodes.
+    CutLeader(Duration),
+    /// A worker sleeps over an acknowledgement, and is cut off when it wakes up.
+    Nap {
+        worker: usize,
+        asleep: Duration,
+        apart: Duration,
+    },
     SlowNet(bool),
     /// All streams of workers break at once.
     ResetStreams,
@@ -64,7 +72,7 @@ impl World {
         let long = self.some_ms(3_000, 30_000);
         let time = if self.rng.chance(50) { short } else { long };
         let cluster = self.setting.seats[w].cluster;
-        match self.rng.range(0, 37) {
+        match self.rng.range(0, 41) {
             0 | 1 => {
                 self.plan(at, Trouble::CrashNode(n));
                 self.plan(at + time, Trouble::StartNode(n));
@@ -163,7 +171,15 @@ impl World {
                     self.plan(when, Trouble::ResetStreams);
                 }
             }
-            36 => {
+            36 | 37 => {
+                let (asleep, apart) = (self.some_ms(3_000, 9_000), long + Duration::from_secs(15));
+                self.plan(at, Trouble::Nap { worker: w, asleep, apart });
+            }
+            39 | 40 => {
+                let time = self.some_ms(1_500, 5_000);
+                self.plan(at, Trouble::CutLeader(time));
+            }
+            38 => {
                 // The host of a coordinator and a node sleeps.
                 let host = self.coordinator_host(c);
                 self.plan(at, Trouble::Pause(host, long));
@@ -262,6 +278,16 @@ impl World {
             }
             Trouble::Mend(id) => self.net.mend(id),
             Trouble::CutOffice { from_nodes, time } => self.cut_office(from_nodes, time),
+            Trouble::CutLeader(time) => {
+                if let Some(n) = (0..self.nodes.len()).find(|n| self.nodes[*n].led) {
+                    self.seen.count("leader cut off");
+                    let id = self.net.cut(self.alone(n, self.setting.nodes));
+                    self.at(time, Event::Trouble(Trouble::Mend(id)));
+                }
+            }
+            Trouble::Nap { worker, asleep, apart } => {
+                self.workers[worker].nap = Some((asleep, apart));
+            }
             Trouble::SlowNet(slow) => {
                 self.seen.count("slow network");
                 self.net.slowest = if slow { 3_000_000 } else { self.setting.slowest };
@@ -328,6 +354,15 @@ impl World {
         }
         let id = self.net.cut(links);
         self.at(time, Event::Trouble(Trouble::Mend(id)));
+    }
+
+    /// A worker has just said that it lives.
+    pub(crate) fn nap(&mut self, host: Host, asleep: Duration, apart: Duration) {
+        self.seen.count("worker sleeps over an acknowledgement");
+        self.pause(host);
+        self.at(asleep, Event::Trouble(Trouble::Resume(host)));
+        let alone = self.alone(host, self.setting.nodes + self.setting.coordinators);
+        self.at(Duration::from_millis(900), Event::Trouble(Trouble::Cut(alone, apart)));
     }
 
     fn set_unready(&mut self, cluster: u32, unready: bool) {

@@ -1,6 +1,7 @@
 //! A worker: its conversation with whichever coordinator is in office, and its lease.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use multibeam_model::link::{ProcessNews, ProcessOrder, SessionFact};
 use multibeam_model::outcome::ProcessEnd;
@@ -19,6 +20,8 @@ pub(crate) struct Worker {
     pub(crate) seat: Seat,
     pub(crate) id: WorkerId,
     pub(crate) agent: Agent,
+    /// It falls asleep after its next heartbeat, and is cut off for a while.
+    pub(crate) nap: Option<(Duration, Duration)>,
 }
 
 /// What the program knows; nothing of it outlives the program.
@@ -53,7 +56,7 @@ struct Handover {
 
 impl Worker {
     pub(crate) fn new(seat: Seat) -> Self {
-        Self { seat, id: WorkerId(String::new()), agent: Agent::default() }
+        Self { seat, id: WorkerId(String::new()), agent: Agent::default(), nap: None }
     }
 }
 
@@ -336,7 +339,13 @@ impl World {
                 self.close_stream(host, stream, false);
                 self.worker_lost_stream(host, stream);
             }
-            Some(_) => self.say(host, News::Heartbeat { sent_at: now }),
+            Some(_) => {
+                self.say(host, News::Heartbeat { sent_at: now });
+                if let Some((asleep, apart)) = self.worker(host).nap.take().filter(|_| !self.healed)
+                {
+                    self.nap(host, asleep, apart);
+                }
+            }
             None => self.connect(host),
         }
     }

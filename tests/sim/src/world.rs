@@ -10,7 +10,7 @@ use crate::client::Call;
 use crate::clock::Clock;
 use crate::coordinator::Coordinator;
 use crate::fault::Fault;
-use crate::message::Packet;
+use crate::message::{Frame, Packet};
 use crate::net::{FASTEST, Net};
 use crate::rng::Rng;
 use crate::rules::Rules;
@@ -30,6 +30,8 @@ pub(crate) type Host = usize;
 pub(crate) enum Event {
     /// A message arrives.
     Arrival { from: Host, to: Host, packet: Packet },
+    /// A paused program reads what came meanwhile.
+    Unread { to: Host, stream: u64, frame: Frame },
     /// A program's own timer; void in its next life.
     Timer { host: Host, life: u32, timer: Timer },
     /// A suite process does its next step; void unless its generation is this one.
@@ -226,7 +228,7 @@ impl World {
 
     fn step(&mut self, event: Event) {
         let host = match &event {
-            Event::Arrival { to, .. } => Some(*to),
+            Event::Arrival { to, .. } | Event::Unread { to, .. } => Some(*to),
             Event::Timer { host, life, .. } => {
                 let machine = &self.machines[*host];
                 if !machine.up || machine.life != *life {
@@ -247,12 +249,19 @@ impl World {
                     self.break_stream(stream);
                 }
                 Event::Arrival { .. } if self.machines[host].asleep => {}
+                // The system has it already, whatever becomes of the stream.
+                Event::Arrival { from, to, packet: Packet::Frame { stream, frame } } => {
+                    if self.stream_holds(from, to, stream) {
+                        self.machines[host].deferred.push(Event::Unread { to, stream, frame });
+                    }
+                }
                 event => self.machines[host].deferred.push(event),
             }
             return;
         }
         match event {
             Event::Arrival { from, to, packet } => self.arrive(from, to, packet),
+            Event::Unread { to, stream, frame } => self.read_frame(to, stream, frame),
             Event::Timer { host, timer, .. } => self.timer(host, timer),
             Event::Suite { host, process, generation } => self.suite(host, process, generation),
             Event::Guard { host, life } => self.guard(host, life),
