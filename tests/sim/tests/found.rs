@@ -19,21 +19,19 @@ fn two_first_claims_at_a_time() {
 /// leader told it that it is in office: it renewed leases that its successor took to be over.
 #[test]
 fn a_sign_of_life_beside_a_claim() {
-    ends_well(2_323);
+    ends_well(2_022);
 }
 
 /// A worker was given up, its attempt was lost and handed out again, and then the loss turned out to
 /// be void. The ledger refused the second attempt, and its process waited for it for ever.
 #[test]
 fn a_promise_that_a_void_loss_broke() {
-    ends_well(767);
+    ends_well(1_002);
 }
 
 /// A failed spec was sealed, and its worker was killed before it told. The loss was void, and the
 /// scheduler took the group for passed, because no failure had been heard of.
 #[test]
 fn a_failure_that_only_the_ledger_knows() {
-    ends_well(HEARSAY);
+    ends_well(206);
 }
-
-const HEARSAY: u64 = 263;

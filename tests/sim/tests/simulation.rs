@@ -6,7 +6,7 @@
 use multibeam_sim::{Seen, run_all, trace};
 
 /// Seeds in one test run.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 4_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -39,10 +39,12 @@ const PATHS: &[&str] = &[
     "disk full stop",
     "group given up",
     "hand-out refused",
+    "idle process outlives its session",
     "killed at the end of the lease",
     "leader and coordinator in office paused",
     "leader change",
     "leader crashed",
+    "leader cut off",
     "log compacted",
     "loss voided",
     "lost: cluster",
@@ -87,6 +89,7 @@ const PATHS: &[&str] = &[
     "specs not run",
     "started after the end of the lease",
     "stream broken",
+    "streams reset",
     "suite process killed",
     "takeover",
     "takeover by force",
@@ -97,6 +100,7 @@ const PATHS: &[&str] = &[
     "worker given up",
     "worker killed",
     "worker paused",
+    "worker sleeps over an acknowledgement",
 ];
 
 #[test]

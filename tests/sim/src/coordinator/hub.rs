@@ -282,12 +282,16 @@ impl World {
             Output::Commit { decisions, then } => {
                 if decisions.iter().any(|it| matches!(it, Decision::OpenSession { .. })) {
                     self.seen.count("session opened");
+                } else {
+                    // A session's first processes start with it.
+                    for order in &then {
+                        self.count_start(&order.order, order.process);
+                    }
                 }
                 let sends = then.into_iter().map(message).collect();
                 self.effect(n, Effect { decisions, sends, ends: false });
             }
             Output::Send(order) => {
-                self.count_start(&order.order, order.process);
                 let (process, released) =
                     (order.process, order.order == ProcessOrder::NoMoreGroups);
                 let sends = vec![message(order)];
