@@ -55,7 +55,7 @@ fn the_leader_is_cut_off() {
 #[test]
 fn the_leader_sends_but_does_not_hear() {
     let Some(system) = System::start() else { return };
-    let run = system.submit(Suite::Zoo, LONG);
+    let run = system.submit(Suite::Shaped, LONG);
     let leader = system.leader(&AGGREGATORS);
     system.faults(&[Fault::Deaf(leader)]);
     let _ = system.leader(&others(leader));
@@ -88,13 +88,12 @@ fn a_follower_comes_and_goes_and_a_worker_loses_packets() {
 #[test]
 fn the_coordinator_in_office_is_stopped_and_comes_back() {
     let Some(system) = System::start() else { return };
-    let run = system.submit(Suite::Shaped, LONG);
+    let run = system.submit(Suite::Zoo, LONG);
     let [first, second] = COORDINATORS;
     system.signal(first, Signal::SIGSTOP);
     system.wait_until_said(second, IN_OFFICE);
     system.signal(first, Signal::SIGCONT);
     system.wait_until_said(first, STANDING_BY);
-    system.wait_for_specs();
     system.finish(&run);
 }
 
@@ -107,7 +106,6 @@ fn the_coordinator_in_office_is_cut_off_from_the_workers() {
     system.faults(&[Fault::Apart(COORDINATORS[0], &WORKERS)]);
     system.wait_for_complaints(&before);
     system.faults(&[]);
-    system.wait_for_specs();
     system.finish(&run);
 }
 

@@ -135,38 +135,46 @@ impl System {
         self.lab.faults(faults);
     }
 
-    /// Starts a run of a suite whose workers have this lease, and waits until all of them are in it.
+    /// Starts a run of a suite whose workers have this lease, and waits until all of them take
+    /// part in it.
     pub(crate) fn submit(&self, suite: Suite, lease: &str) -> Run {
         let file = suite.run_file(true);
         let limits = json!({"grace": "2s", "lease": lease, "heartbeat": "1s"});
         let path = self.scratch.run_file("run.yaml", file.set(&["limits"], limits));
         let submit = self.user(&["run", "--detach", "-f", path.to_str().unwrap()]).expect(0);
         let run = Run { suite, name: submit.stdout.trim().to_owned() };
-        self.wait_for_specs();
+        self.wait_for_lines("node", &BTreeMap::new(), 1);
         run
     }
 
     /// Waits until a suite process of every worker has run two further specs to their ends: the
     /// second one begins only when the report of the first is durable.
     pub(crate) fn wait_for_specs(&self) {
-        let ends = || {
-            let lines = CLUSTERS.iter().flat_map(|cluster| self.scratch.trace(cluster));
-            let mut ends: BTreeMap<i32, usize> = BTreeMap::new();
-            for line in lines.filter(|line| line.event == "end") {
-                *ends.entry(line.pid).or_default() += 1;
-            }
-            ends
-        };
-        let before = ends();
+        self.wait_for_lines("end", &self.lines("end"), 2);
+    }
+
+    /// How many events of a kind each suite process has written into its trace.
+    fn lines(&self, event: &str) -> BTreeMap<i32, usize> {
+        let lines = CLUSTERS.iter().flat_map(|cluster| self.scratch.trace(cluster));
+        let mut counts = BTreeMap::new();
+        for line in lines.filter(|line| line.event == event) {
+            *counts.entry(line.pid).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Waits until every worker has a suite process that has written so many more.
+    fn wait_for_lines(&self, event: &str, before: &BTreeMap<i32, usize>, more: usize) {
         let mut seen: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
-        wait_for("two specs of every worker", || {
+        wait_for(&format!("{more} times {event:?} of every worker"), || {
             for host in WORKERS.iter().filter(|host| self.programs.contains_key(**host)) {
                 seen.entry(host).or_default().extend(self.lab.processes(host));
             }
-            let now = ends();
+            let now = self.lines(event);
             let goes_on = |pid: &i32| {
-                let [then, now] = [&before, &now].map(|ends| ends.get(pid).copied().unwrap_or(0));
-                now >= then + 2
+                let [then, now] =
+                    [before, &now].map(|counts| counts.get(pid).copied().unwrap_or(0));
+                now >= then + more
             };
             seen.values().all(|pids| pids.iter().any(goes_on)).then_some(())
         });
