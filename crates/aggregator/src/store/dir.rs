@@ -14,6 +14,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::StoreError;
 
@@ -21,6 +23,10 @@ use super::StoreError;
 pub(super) const FORMAT: u32 = 2;
 const RESTORING: &str = "RESTORING";
 const FORMAT_WORD: &str = "multibeam-ledger";
+
+/// How long a lock is waited for. A process that this one is just starting shares it until it has
+/// become another program, also when the store has been closed meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An open store directory. The lock is given back when it is dropped and nobody shares it.
 #[derive(Debug)]
@@ -72,12 +78,18 @@ impl Dir {
 
     fn lock(path: &Path, format: u32) -> Result<Self, StoreError> {
         let lock = open_file(&path.join("LOCK"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Locked { dir: path.to_owned() });
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    thread::sleep(PATIENCE / 50);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::Locked { dir: path.to_owned() });
+                }
+                Err(TryLockError::Error(e)) => return Err(io_error("lock", &path.join("LOCK"), e)),
             }
-            Err(TryLockError::Error(e)) => return Err(io_error("lock", &path.join("LOCK"), e)),
         }
         check_format(path, format)?;
         let mark = open_file(&path.join("MARK"))?;
