@@ -25,7 +25,7 @@ pub fn path() -> PathBuf {
     path
 }
 
-/// A running program. It is killed when this is dropped.
+/// A running program. It is killed when this is dropped; if a test fails, its last words are printed.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
@@ -155,7 +155,18 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- {}\n{}{}", self.what, tail(&self.stdout()), tail(&self.stderr()));
+        }
     }
+}
+
+/// The last lines of an output: what a failed test needs to be understood elsewhere.
+fn tail(text: &str) -> String {
+    const LINES: usize = 30;
+    let lines: Vec<&str> = text.lines().collect();
+    let rest = &lines[lines.len().saturating_sub(LINES)..];
+    rest.iter().map(|line| format!("  {line}\n")).collect()
 }
 
 impl Ended {

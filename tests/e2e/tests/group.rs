@@ -50,7 +50,12 @@ impl System {
         let mut coordinator = words(&["coordinator", "--listen", bare(&this.coordinator)]);
         coordinator.extend(this.at_aggregators());
         coordinator.extend(certificate("coordinator-one"));
-        this._others.push(this.scratch.start(coordinator));
+        let coordinator = this.scratch.start(coordinator);
+        // Until it listens, `run` is right to say that nobody answers.
+        wait_for("the coordinator", || {
+            coordinator.stderr().contains("coordinator ready").then_some(())
+        });
+        this._others.push(coordinator);
         for cluster in CLUSTERS {
             let mut worker = words(&["worker", "--cluster", cluster, "--processes", "2"]);
             worker.extend(words(&["--coordinator", &this.coordinator]));
