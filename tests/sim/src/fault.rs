@@ -49,7 +49,7 @@ pub enum Fault {
     EpochsIgnored,
     /// A worker that gets a new coordinator says at once that nothing from before lives.
     SettledTooEarly,
-    /// A worker goes on before its report is durable.
+    /// A worker goes on although two of its reports are not durable.
     ReportNotAwaited,
     /// A worker obeys an order again that comes twice.
     OrderTwice,

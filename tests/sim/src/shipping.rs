@@ -1,4 +1,5 @@
-//! What suite processes report goes to the ledger, and they go on only when it is there.
+//! What suite processes report goes to the ledger. One whose spec passed goes on meanwhile, but no
+//! further than to its next report, and nobody hears of it before.
 
 use multibeam_model::command::{Change, Command, Refusal, Reply, Report, SuiteNode};
 use multibeam_model::link::ProcessNews;
@@ -24,7 +25,20 @@ pub(crate) struct Shipping {
 enum Shipment {
     Node,
     Fact,
-    Report { attempt: AttemptId, ordinal: u32, state: SpecState, lost: bool },
+    Report(Sent),
+}
+
+/// A report on its way.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    attempt: AttemptId,
+    ordinal: u32,
+    state: SpecState,
+    lost: bool,
+    /// A spec of the group has failed so far.
+    failed: bool,
+    /// The process did not wait.
+    went_on: bool,
 }
 
 impl World {
@@ -57,6 +71,18 @@ impl World {
         attempt: AttemptId,
         ordinal: u32,
     ) {
+        let unawaited = self.fault == Some(Fault::ReportNotAwaited);
+        let Some(suite) = self.suite_mut(host, process) else { return };
+        if let Some(shipping) = &suite.shipping {
+            let before = shipping.what.clone();
+            if !unawaited {
+                suite.next_report = Some((attempt, ordinal));
+                return self.seen.count("second report waits for the first");
+            }
+            if let Shipment::Report(sent) = before {
+                self.rules.durable(sent.attempt, sent.ordinal);
+            }
+        }
         let suite = &self.suites[&(host, process)];
         let (state, stopped) = (self.state_of(suite, attempt), suite.stop.is_some());
         let cluster = suite.cluster;
@@ -80,10 +106,13 @@ impl World {
             cluster_lost: lost,
             payload,
         };
-        let what = Shipment::Report { attempt, ordinal, state, lost };
-        self.ship(host, process, what, Change::Report(report));
-        if self.fault == Some(Fault::ReportNotAwaited) && !lost {
-            self.rules.durable(attempt, ordinal);
+        let failed = state.is_failure();
+        let Some(suite) = self.suite_mut(host, process) else { return };
+        suite.failed |= failed;
+        let went_on = !failed;
+        let sent = Sent { attempt, ordinal, state, lost, failed: suite.failed, went_on };
+        self.ship(host, process, Shipment::Report(sent), Change::Report(report));
+        if went_on {
             self.after_report(host, process, attempt, ordinal);
         }
     }
@@ -111,17 +140,37 @@ impl World {
             Shipment::Fact => {
                 let fact = Self::passed_fact();
                 self.tell(host, process, ProcessNews::Fact(fact.clone()));
+                self.tell_unheard(host, process);
                 self.learn_fact(host, process.session, &fact);
                 self.ask(host, process);
             }
-            Shipment::Report { attempt, ordinal, state, lost } => {
-                self.report_shipped(host, process, (attempt, ordinal), state, lost, reply);
-            }
+            Shipment::Report(sent) => self.report_shipped(host, process, sent, reply),
         }
+        self.ship_next(host, process);
         let ended = self.suite_mut(host, process).and_then(|suite| suite.ended);
+        let under_way = self.suite_mut(host, process).is_some_and(|suite| suite.shipping.is_some());
+        if under_way {
+            return;
+        }
         if let Some((end, complete)) = ended {
             self.seen.count("shipped after the end of its process");
             self.tell_end(host, process, end, complete);
+        }
+    }
+
+    /// Tells what had to wait.
+    fn tell_unheard(&mut self, host: Host, process: ProcessId) {
+        let Some(suite) = self.suite_mut(host, process) else { return };
+        for news in std::mem::take(&mut suite.unheard) {
+            self.tell(host, process, news);
+        }
+    }
+
+    /// Ships the report that had to wait.
+    fn ship_next(&mut self, host: Host, process: ProcessId) {
+        let next = self.suite_mut(host, process).and_then(|suite| suite.next_report.take());
+        if let Some((attempt, ordinal)) = next {
+            self.spec_done(host, process, attempt, ordinal);
         }
     }
 
@@ -129,17 +178,14 @@ impl World {
         &mut self,
         host: Host,
         process: ProcessId,
-        (attempt, ordinal): (AttemptId, u32),
-        state: SpecState,
-        lost: bool,
+        sent: Sent,
         reply: Option<&Reply>,
     ) {
+        let Sent { attempt, ordinal, state, lost, failed, went_on } = sent;
         self.rules.durable(attempt, ordinal);
         note!(self, "{process} on {}: report {ordinal} of {attempt}: {reply:?}", self.name(host));
-        let failed = state.is_failure();
         let Some(suite) = self.suite_mut(host, process) else { return };
-        suite.failed |= failed;
-        let (failed, cluster, early) = (suite.failed, suite.cluster, suite.stage != Stage::Waiting);
+        let cluster = suite.cluster;
         let news = if lost {
             let cause = self.cluster_lost(cluster);
             ProcessNews::Lost { attempt, cause }
@@ -163,7 +209,9 @@ impl World {
                 self.rules.breaks(format!("report {ordinal} of {attempt} is answered {other:?}"))
             }
         }
-        if early {
+        self.tell_unheard(host, process);
+        if went_on {
+            self.seen.count("ran ahead of its report");
             return;
         }
         if lost {

@@ -48,6 +48,10 @@ pub(crate) struct Suite {
     pub(crate) failed: bool,
     /// What is on its way to the ledger.
     pub(crate) shipping: Option<crate::shipping::Shipping>,
+    /// A report that waits for it.
+    pub(crate) next_report: Option<(AttemptId, u32)>,
+    /// What its worker tells when that is in the ledger.
+    pub(crate) unheard: Vec<ProcessNews>,
     /// It is gone, and its worker does not know yet.
     pub(crate) dead: bool,
     /// It is gone, but its last shipment is not.
@@ -90,6 +94,8 @@ impl World {
             skipping: false,
             failed: false,
             shipping: None,
+            next_report: None,
+            unheard: Vec::new(),
             dead: false,
             ended: None,
         };
@@ -249,7 +255,10 @@ impl World {
         end: ProcessEnd,
         complete: bool,
     ) {
-        self.suites.remove(&(host, process));
+        let suite = self.suites.remove(&(host, process));
+        for news in suite.into_iter().flat_map(|suite| suite.unheard) {
+            self.tell(host, process, news);
+        }
         let last_output = String::new();
         self.tell(host, process, ProcessNews::Ended { end, complete, last_output });
         self.gone(host, process);

@@ -308,7 +308,11 @@ impl World {
         }
     }
 
+    /// News of a process come in order, behind the report that is on its way to the ledger.
     pub(crate) fn tell(&mut self, host: Host, process: ProcessId, news: ProcessNews) {
+        if let Some(suite) = self.suite_mut(host, process).filter(|it| it.shipping.is_some()) {
+            return suite.unheard.push(news);
+        }
         self.say(host, News::Process { process, news });
     }
 

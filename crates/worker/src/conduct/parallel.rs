@@ -7,7 +7,8 @@ use multibeam_ginkgo::protocol::Answer;
 use multibeam_ginkgo::spec::SpecHeader;
 use multibeam_model::AttemptId;
 
-use super::{Placed, SuiteMap, Ticket};
+use super::reports::Placed;
+use super::{SuiteMap, Ticket};
 
 /// How `/counter` is answered.
 #[derive(Debug)]

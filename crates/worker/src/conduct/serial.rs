@@ -8,9 +8,9 @@ use std::sync::Arc;
 use multibeam_ginkgo::protocol::Answer;
 use multibeam_ginkgo::spec::SpecHeader;
 use multibeam_model::AttemptId;
-use multibeam_model::link::ProcessNews;
 
-use super::{Expected, Output, Placed, SuiteMap};
+use super::reports::Placed;
+use super::{Expected, SuiteMap};
 
 /// The serial share of one process.
 #[derive(Debug)]
@@ -49,12 +49,11 @@ impl Serial {
     }
 
     /// The answer to `/have-nonprimary-procs-finished`. The process asks again in its after-suite.
-    pub(super) fn others_finished(&mut self, out: &mut Vec<Output>) -> Answer {
+    pub(super) fn others_finished(&mut self) -> Answer {
         if self.share.is_none() {
             return Answer::TooEarly;
         }
         self.begun = true;
-        self.tell_next(out);
         Answer::Ok
     }
 
@@ -63,7 +62,7 @@ impl Serial {
     }
 
     /// Finds the place of a spec report and moves on.
-    pub(super) fn place(&mut self, header: &SpecHeader, out: &mut Vec<Output>) -> Placed {
+    pub(super) fn place(&mut self, header: &SpecHeader) -> Placed {
         let (group, at) = self.cursor;
         let Some(expected) = self.map.serial.get(group).and_then(|specs| specs.get(at)) else {
             return Placed::Mismatch(format!(
@@ -94,27 +93,18 @@ impl Serial {
         }
         if expected.selected && header.was_passed_over() {
             share.void = true;
-            let attempt = share.attempt;
-            self.tell_next(out);
-            return Placed::NotRun { first_of: Some(attempt) };
+            return Placed::NotRun { first_of: Some(share.attempt) };
         }
         let ordinal = u32::try_from(at).expect("a group has fewer than 2^32 specs");
         Placed::Report { attempt: share.attempt, ordinal, expected: expected.clone() }
     }
 
-    /// Tells the start of the next group of the share, once.
-    pub(super) fn tell_next(&mut self, out: &mut Vec<Output>) {
-        if !self.begun {
-            return;
-        }
-        let Some(share) = &self.share else { return };
-        let Some((place, next)) = share.range(self.cursor.0..).find(|(_, next)| !next.void) else {
-            return;
-        };
-        if self.told != Some(*place) {
-            self.told = Some(*place);
-            out.push(Output::News(ProcessNews::Started { attempt: next.attempt }));
-        }
+    /// The next group of the share, once: it starts now.
+    pub(super) fn next_started(&mut self) -> Option<AttemptId> {
+        let share = self.share.as_ref().filter(|_| self.begun)?;
+        let (place, next) = share.range(self.cursor.0..).find(|(_, next)| !next.void)?;
+        let told = self.told.replace(*place);
+        (told != Some(*place)).then_some(next.attempt)
     }
 
     /// Ignores what the group still reports.

@@ -4,11 +4,12 @@ use multibeam_ginkgo::protocol::{Answer, Request, SpecReport};
 use multibeam_ginkgo::spec::{CodeLocation, SpecKey};
 use multibeam_model::command::Reply;
 use multibeam_model::link::{ProcessNews, ProcessOrder, SessionFact, StopHow};
-use multibeam_model::outcome::LossCause;
+use multibeam_model::outcome::{LossCause, ProcessEnd};
 use multibeam_model::{
     AttemptId, GroupId, ProcessId, ProcessNumber, SessionId, SpecIndex, SpecState, TargetId,
 };
 
+use super::words::state_of;
 use super::{Conductor, Expected, Input, Output, Shipment, SuiteMap, Ticket};
 
 /// Drives a conductor with short words and keeps what came out.
@@ -80,17 +81,20 @@ impl Bench {
         answer_to(&out, ticket).unwrap_or_else(|| panic!("no answer in {out:?}"))
     }
 
-    /// Reports a spec, lets the ledger reply, and gives what followed.
+    /// Reports a spec, lets the ledger reply, and gives what followed. Only one that failed waits
+    /// for that.
     fn report(&mut self, request: Request, reply: Reply) -> Vec<Output> {
-        let (ticket, out) = self.ask(request);
+        let failed =
+            matches!(&request, Request::DidRun(it) if state_of(it.header.state).is_failure());
+        let (ticket, mut all) = self.ask(request);
         assert!(
-            matches!(out.last(), Some(Output::Ship(shipped, _)) if *shipped == ticket),
-            "expected a shipment, got {out:?}"
+            all.iter().any(|it| matches!(it, Output::Ship(shipped, _) if *shipped == ticket)),
+            "expected a shipment, got {all:?}"
         );
-        assert_eq!(answer_to(&out, ticket), None, "answered before it was durable");
-        let out = self.input(Input::Shipped { ticket, reply });
-        assert_eq!(answer_to(&out, ticket), Some(Answer::Ok));
-        out
+        assert_eq!(answer_to(&all, ticket), (!failed).then_some(Answer::Ok), "{all:?}");
+        all.extend(self.input(Input::Shipped { ticket, reply }));
+        assert_eq!(answer_to(&all, ticket), Some(Answer::Ok));
+        all
     }
 }
 
@@ -175,7 +179,9 @@ fn skip_with_a_message_is_a_result() {
     bench.order(ProcessOrder::HandOut { attempt: attempt(0) });
     bench.answered(Request::Counter);
     let (_, out) = bench.ask(report(0, "a", "skipped", "not here"));
-    let Some(Output::Ship(_, Shipment::Report(shipped))) = out.last() else { panic!("{out:?}") };
+    let [Output::Ship(_, Shipment::Report(shipped)), Output::Answer(..)] = &out[..] else {
+        panic!("{out:?}")
+    };
     assert!(shipped.explained);
 }
 
@@ -275,6 +281,14 @@ fn a_process_that_is_killed_is_not_let_go_before() {
 }
 
 #[test]
+fn a_process_that_is_killed_does_not_hear_that_the_before_suite_is_gone() {
+    let mut bench = Bench::new(2, None);
+    bench.order(ProcessOrder::Stop(StopHow::Kill));
+    assert_eq!(bench.answered(Request::BeforeSuiteState), Answer::TooEarly);
+    assert_eq!(bench.answered(Request::ReportBeforeSuiteState), Answer::TooEarly);
+}
+
+#[test]
 fn a_failure_on_a_healthy_cluster_counts() {
     let mut bench = Bench::new(2, Some("blue"));
     bench.order(ProcessOrder::HandOut { attempt: attempt(0) });
@@ -306,4 +320,70 @@ fn facts_given_at_the_start_are_known() {
     bench.input(Input::Fact(SessionFact::ReportBeforeSuite { state: SpecState::Passed }));
     let answer = bench.answered(Request::ReportBeforeSuiteState);
     assert_eq!(answer, Answer::Json("\"passed\"".into()));
+}
+
+/// A process that runs group 0 with group 1 queued, and has shipped the report of its only spec.
+fn one_ahead() -> (Bench, Ticket) {
+    let mut bench = Bench::new(2, None);
+    bench.order(ProcessOrder::HandOut { attempt: attempt(0) });
+    bench.order(ProcessOrder::HandOut { attempt: attempt(1) });
+    bench.answered(Request::Counter);
+    let (ticket, out) = bench.ask(report(0, "a", "passed", ""));
+    assert_eq!(answer_to(&out, ticket), Some(Answer::Ok), "{out:?}");
+    (bench, ticket)
+}
+
+#[test]
+fn a_process_runs_ahead_by_one_report_and_nobody_hears_of_it_before() {
+    let (mut bench, first) = one_ahead();
+    let (ticket, out) = bench.ask(Request::Counter);
+    assert_eq!(answer_to(&out, ticket), Some(Answer::counter(1)));
+    assert_eq!(news(&out), Vec::<&ProcessNews>::new(), "an earlier group may have to run again");
+    let (second, out) = bench.ask(report(1, "b", "passed", ""));
+    assert_eq!(out, [], "two reports are not durable");
+
+    let out = bench.input(Input::Shipped { ticket: first, reply: Reply::Sealed });
+    let told = news(&out);
+    assert!(matches!(told[0], ProcessNews::SpecDone { .. }), "{told:?}");
+    let sealed = ProcessNews::Sealed { attempt: attempt(0), failed: false };
+    let started = ProcessNews::Started { attempt: attempt(1) };
+    assert_eq!(told[1..], [&sealed, &started, &ProcessNews::WantsGroup]);
+    assert!(matches!(&out[out.len() - 2], Output::Ship(shipped, _) if *shipped == second));
+    assert_eq!(answer_to(&out, second), Some(Answer::Ok));
+}
+
+#[test]
+fn a_failure_is_told_with_a_seal_that_comes_when_the_next_group_runs() {
+    let mut bench = Bench::new(2, None);
+    bench.order(ProcessOrder::HandOut { attempt: attempt(1) });
+    bench.answered(Request::Counter);
+    bench.order(ProcessOrder::HandOut { attempt: attempt(0) });
+    bench.report(report(1, "b", "failed", "no"), Reply::Done);
+    let (ticket, _) = bench.ask(report(2, "c", "skipped", ""));
+    assert_eq!(bench.answered(Request::Counter), Answer::counter(0));
+    let out = bench.input(Input::Shipped { ticket, reply: Reply::Sealed });
+    assert!(news(&out).contains(&&ProcessNews::Sealed { attempt: attempt(1), failed: true }));
+}
+
+#[test]
+fn a_failed_spec_waits_for_the_report_before_it_as_well() {
+    let (mut bench, first) = one_ahead();
+    bench.answered(Request::Counter);
+    let (second, out) = bench.ask(report(1, "b", "failed", "no"));
+    assert_eq!(out, []);
+    let out = bench.input(Input::Shipped { ticket: first, reply: Reply::Sealed });
+    assert_eq!(answer_to(&out, second), None);
+    let out = bench.input(Input::Shipped { ticket: second, reply: Reply::Done });
+    assert_eq!(answer_to(&out, second), Some(Answer::Ok));
+}
+
+#[test]
+fn what_began_is_told_before_the_end_even_if_nothing_becomes_durable() {
+    let (mut bench, _) = one_ahead();
+    bench.answered(Request::Counter);
+    let ended = Input::Ended { end: ProcessEnd::Signal(9), last_output: String::new() };
+    let out = bench.input(ended);
+    let told = news(&out);
+    assert_eq!(told[0], &ProcessNews::Started { attempt: attempt(1) });
+    assert!(matches!(told.last(), Some(ProcessNews::Ended { complete: false, .. })), "{told:?}");
 }

@@ -147,10 +147,10 @@ impl System {
         run
     }
 
-    /// Waits until a suite process of every worker has run two further specs to their ends: the
-    /// second one begins only when the report of the first is durable.
+    /// Waits until a suite process of every worker has run three further specs to their ends: the
+    /// third one begins only when the report of the first is durable.
     pub(crate) fn wait_for_specs(&self) {
-        self.wait_for_lines("end", &self.lines("end"), 2);
+        self.wait_for_lines("end", &self.lines("end"), 3);
     }
 
     /// How many events of a kind each suite process has written into its trace.
