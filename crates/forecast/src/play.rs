@@ -354,11 +354,9 @@ impl<'a> Play<'a> {
             return;
         };
         match process.stage {
-            Stage::Waiting => {
-                if self.begun.contains(&(id.session, process.worker.clone())) {
-                    process.stage = Stage::Asking;
-                    self.go_on(id);
-                }
+            Stage::Waiting if self.begun.contains(&(id.session, process.worker.clone())) => {
+                process.stage = Stage::Asking;
+                self.go_on(id);
             }
             Stage::Asking => self.ask(id),
             Stage::Serial => self.serial(id),
@@ -430,10 +428,10 @@ impl<'a> Play<'a> {
     }
 
     fn remove(&mut self, id: ProcessId) {
-        if let Some(process) = self.processes.get(&id) {
-            if let Stage::Running(attempt) = process.stage {
-                self.mark(id, attempt, false);
-            }
+        if let Some(process) = self.processes.get(&id)
+            && let Stage::Running(attempt) = process.stage
+        {
+            self.mark(id, attempt, false);
         }
         if let Some(process) = self.processes.remove(&id) {
             let from = process.since.since(Moment::default());

@@ -3,8 +3,8 @@
 mod rig;
 
 use multibeam_forecast::{limit, play};
-use multibeam_model::outcome::Verdict;
 use multibeam_model::TargetId;
+use multibeam_model::outcome::Verdict;
 
 const GOALS: [(u32, u32, f64); 6] =
     [(1, 8, 1.02), (2, 8, 1.03), (3, 8, 1.03), (4, 8, 1.05), (3, 16, 1.11), (4, 16, 1.16)];

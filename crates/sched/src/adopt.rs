@@ -67,7 +67,7 @@ impl Run {
             session.live.remove(&id.number);
             if process.ended.is_none() {
                 let held = Some(Vec::new());
-                let alive = Process { held, ..Process::new(id, process.worker) };
+                let alive = Process { held, ..Process::new(id, process.worker, self.now) };
                 session.live.insert(id.number, alive);
             }
         }

@@ -59,6 +59,8 @@ pub(crate) struct Number {
 pub(crate) struct Process {
     pub(crate) id: ProcessId,
     pub(crate) worker: WorkerId,
+    /// When it was ordered to start, or found to be there.
+    pub(crate) since: Moment,
     /// It has asked for a group: its before-suite is over.
     pub(crate) asked: bool,
     /// It has room for a group.
@@ -166,10 +168,11 @@ impl Session {
 }
 
 impl Process {
-    pub(crate) fn new(id: ProcessId, worker: WorkerId) -> Self {
+    pub(crate) fn new(id: ProcessId, worker: WorkerId, since: Moment) -> Self {
         Self {
             id,
             worker,
+            since,
             asked: false,
             wants: false,
             queued: None,

@@ -8,13 +8,11 @@
 //! 5. hand-outs and releases (`pool`);
 //! 6. ends: targets, then the run.
 
-use std::time::Duration;
-
 use multibeam_model::command::Decision;
 use multibeam_model::event::{Phase, What};
 use multibeam_model::link::{ProcessOrder, StopHow};
 use multibeam_model::outcome::Verdict;
-use multibeam_model::{Cause, ClusterId, ProcessId, ProcessNumber, SessionId};
+use multibeam_model::{Cause, ProcessId, ProcessNumber, SessionId};
 
 use crate::Output;
 use crate::handle::MAX_FUTILE;
@@ -304,21 +302,6 @@ impl Run {
                 self.out.push(Output::TargetEnded { target: id, verdict, cause });
             }
         }
-    }
-
-    /// How long the serial share of a cluster's open session of this target should take.
-    pub(crate) fn serial_load(
-        &self,
-        target: multibeam_model::TargetId,
-        cluster: ClusterId,
-    ) -> Duration {
-        let sessions = self.sessions.values();
-        sessions
-            .filter(|session| session.target == target && session.cluster == cluster)
-            .flat_map(|session| self.open_share(session))
-            .filter_map(|group| self.group(target, group))
-            .map(|group| group.plan.expected)
-            .sum()
     }
 
     /// Whether process 1 of a session is starting anew: its before-suite may tidy up what others

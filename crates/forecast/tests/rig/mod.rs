@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use multibeam_forecast::{ClusterScene, Costs, Scene, TargetScene, Takes};
+use multibeam_forecast::{ClusterScene, Costs, Scene, Takes, TargetScene};
 use multibeam_model::plan::{GroupPlan, TargetPlan};
 use multibeam_model::{ClusterId, GroupId, TargetId};
 
 const TABLE: &str = include_str!("../../../coordinator/data/durations.csv");
 
 /// A parallel or serial group that takes so long.
-pub fn group(id: u32, serial: bool, expected: Duration) -> GroupPlan {
+pub(crate) fn group(id: u32, serial: bool, expected: Duration) -> GroupPlan {
     GroupPlan {
         id: GroupId(id),
         serial,
@@ -23,7 +23,7 @@ pub fn group(id: u32, serial: bool, expected: Duration) -> GroupPlan {
 }
 
 /// The conformance run, a group for each spec, parallel ones first.
-pub fn conformance() -> TargetPlan {
+pub(crate) fn conformance() -> TargetPlan {
     let row = |line: &str| {
         let (rest, seconds) = line.rsplit_once(',').expect("a column of seconds");
         let serial = rest.ends_with(",1");
@@ -36,7 +36,7 @@ pub fn conformance() -> TargetPlan {
 }
 
 /// One target on so many clusters with so many processes each.
-pub fn scene(plan: TargetPlan, clusters: u32, slots: u32) -> Scene {
+pub(crate) fn scene(plan: TargetPlan, clusters: u32, slots: u32) -> Scene {
     let ids = (0..clusters).map(ClusterId).collect();
     Scene {
         targets: vec![TargetScene { name: "v1.30".to_owned(), clusters: ids, plan }],
@@ -46,6 +46,6 @@ pub fn scene(plan: TargetPlan, clusters: u32, slots: u32) -> Scene {
 }
 
 /// What the groups of a plan take when all of its expectations are right.
-pub fn exactly(plan: &TargetPlan) -> Takes {
+pub(crate) fn exactly(plan: &TargetPlan) -> Takes {
     plan.groups.iter().map(|group| ((plan.target, group.id), group.expected)).collect()
 }
