@@ -1,5 +1,4 @@
-//! Scenes of the conformance run of Kubernetes v1.30 (402 specs, 6,096 s in one process).
-#![allow(dead_code, reason = "each test uses a part of it")]
+//! The conformance run of Kubernetes v1.30 (402 specs, 6,096 s in one process).
 
 use std::time::Duration;
 
@@ -7,10 +6,15 @@ use multibeam_forecast::{ClusterScene, Costs, Scene, Takes, TargetScene};
 use multibeam_model::plan::{GroupPlan, TargetPlan};
 use multibeam_model::{ClusterId, GroupId, TargetId};
 
-const TABLE: &str = include_str!("../../../coordinator/data/durations.csv");
+const TABLE: &str = include_str!("../../../crates/coordinator/data/durations.csv");
+
+/// Clusters, processes on each, and what the schedule may take at most, in parts of the limit.
+pub const GOALS: [(u32, u32, f64); 6] =
+    [(1, 8, 1.02), (2, 8, 1.03), (3, 8, 1.03), (4, 8, 1.05), (3, 16, 1.11), (4, 16, 1.16)];
 
 /// A parallel or serial group that takes so long.
-pub(crate) fn group(id: u32, serial: bool, expected: Duration) -> GroupPlan {
+#[must_use]
+pub fn group(id: u32, serial: bool, expected: Duration) -> GroupPlan {
     GroupPlan {
         id: GroupId(id),
         serial,
@@ -22,8 +26,12 @@ pub(crate) fn group(id: u32, serial: bool, expected: Duration) -> GroupPlan {
     }
 }
 
-/// The conformance run, a group for each spec, parallel ones first.
-pub(crate) fn conformance() -> TargetPlan {
+/// The run, a group for each spec, parallel ones first.
+///
+/// # Panics
+/// When the table of durations is damaged.
+#[must_use]
+pub fn plan() -> TargetPlan {
     let row = |line: &str| {
         let (rest, seconds) = line.rsplit_once(',').expect("a column of seconds");
         let serial = rest.ends_with(",1");
@@ -36,7 +44,8 @@ pub(crate) fn conformance() -> TargetPlan {
 }
 
 /// One target on so many clusters with so many processes each.
-pub(crate) fn scene(plan: TargetPlan, clusters: u32, slots: u32) -> Scene {
+#[must_use]
+pub fn scene(plan: TargetPlan, clusters: u32, slots: u32) -> Scene {
     let ids = (0..clusters).map(ClusterId).collect();
     Scene {
         targets: vec![TargetScene { name: "v1.30".to_owned(), clusters: ids, plan }],
@@ -46,6 +55,7 @@ pub(crate) fn scene(plan: TargetPlan, clusters: u32, slots: u32) -> Scene {
 }
 
 /// What the groups of a plan take when all of its expectations are right.
-pub(crate) fn exactly(plan: &TargetPlan) -> Takes {
+#[must_use]
+pub fn exactly(plan: &TargetPlan) -> Takes {
     plan.groups.iter().map(|group| ((plan.target, group.id), group.expected)).collect()
 }
