@@ -211,7 +211,10 @@ impl Run {
             .any(|news| matches!(news, ProcessNews::Sealed { .. } | ProcessNews::Lost { .. }));
         process.stop = told.stop.map(|how| {
             let hung = process.running.first().filter(|_| how == StopHow::Hung);
-            let why = hung.map_or(Why::Halt, |running| Why::Hung(running.attempt));
+            let why = match how {
+                StopHow::Recall => Why::Recalled,
+                _ => hung.map_or(Why::Halt, |running| Why::Hung(running.attempt)),
+            };
             Stop { how, why, at: now }
         });
         let serial = process.alone_told && !process.is_empty();

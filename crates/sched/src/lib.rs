@@ -29,6 +29,8 @@
 //! - Serial groups are divided when a process 1 starts (`share`): evenly, unless long parallel
 //!   groups need the time that an even share would take. Clusters with larger shares go on to them
 //!   earlier.
+//! - When a cluster has nothing left to do and another one has much of its serial share before it,
+//!   what has not started is taken back and divided anew (`recall`).
 //! - What was lost is tried again within bounds (`group`).
 //! - A new coordinator adopts what still runs (`adopt`).
 
@@ -39,6 +41,7 @@ mod group;
 mod handle;
 mod opening;
 mod pool;
+mod recall;
 mod recover;
 mod run;
 mod session;

@@ -289,12 +289,20 @@ impl Run {
 
     /// Takes an attempt off its process; `done` when it came to an end there.
     pub(crate) fn detach(&mut self, attempt: AttemptId, id: ProcessId, done: bool) {
+        let now = self.now;
         if done && let Some(session) = self.sessions.get_mut(&id.session) {
             session.progress += 1;
+            session.note_pace(attempt, now);
         }
         if let Some(process) = self.process_mut(id) {
             process.drop_attempt(attempt);
             process.productive |= done;
+            if process.is_empty()
+                && let Some(stop) = process.stop.as_mut().filter(|s| s.how == StopHow::Recall)
+            {
+                // Only now has it anything to end.
+                stop.at = now;
+            }
         }
         for worker in self.workers.values_mut() {
             worker.alone.take_if(|alone| *alone == attempt);

@@ -5,8 +5,9 @@
 //! 2. stops: processes of targets and clusters that are over;
 //! 3. sessions: process 1 goes serial or is started again, empty sessions close;
 //! 4. openings: free clusters get a session, open sessions another process;
-//! 5. hand-outs and releases (`pool`);
-//! 6. ends: targets, then the run.
+//! 5. serial groups that are taken back for free clusters (`recall`);
+//! 6. hand-outs and releases (`pool`);
+//! 7. ends: targets, then the run.
 
 use multibeam_model::command::Decision;
 use multibeam_model::event::{Phase, What};
@@ -35,6 +36,7 @@ impl Run {
             self.return_to_pool();
             self.open_sessions();
             self.add_processes();
+            self.recall();
             self.hand_out();
             self.end_targets();
             if self.out.len() == before && !self.changed {
@@ -198,7 +200,7 @@ impl Run {
     fn next_serial(&mut self) {
         let next: Vec<_> = self
             .processes()
-            .filter(|(_, process)| process.running.is_empty())
+            .filter(|(_, process)| process.running.is_empty() && !process.is_recalled())
             .filter_map(|(_, process)| Some((process.id, *process.serial.front()?)))
             .collect();
         for (process, attempt) in next {

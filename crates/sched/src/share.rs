@@ -92,6 +92,16 @@ pub(crate) fn part<'a>(
     best.first(&units)
 }
 
+/// How long the longest part takes when `groups` are divided over so many clusters.
+pub(crate) fn longest_part<'a>(
+    groups: impl Iterator<Item = &'a GroupPlan>,
+    clusters: u32,
+) -> Duration {
+    let units = units(groups);
+    let places = vec![Place::fresh(0); clusters as usize];
+    divide(&units, &places, 0, Duration::ZERO).end(&units, &places, &[])
+}
+
 /// Longest first.
 fn units<'a>(groups: impl Iterator<Item = &'a GroupPlan>) -> Vec<Unit> {
     let mut units: BTreeMap<(bool, u32), Unit> = BTreeMap::new();

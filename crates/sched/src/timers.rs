@@ -104,6 +104,10 @@ impl Run {
     /// before it can end, so its time begins when they are gone.
     fn kill_at(&self, session: &Session, process: &Process) -> Option<Moment> {
         let stop = process.stop.filter(|stop| stop.how != StopHow::Kill)?;
+        // One that is recalled runs its last group to the end.
+        if stop.how == StopHow::Recall && !process.is_empty() {
+            return None;
+        }
         if process.id.number.is_first() && !session.only_first() {
             return None;
         }

@@ -48,9 +48,7 @@ pub fn makespan(
     let mut expected = vec![Duration::ZERO; clusters];
     for (nth, group) in in_order(true).into_iter().enumerate() {
         let cluster = match order {
-            Order::LongestFirst => {
-                (0..clusters).min_by_key(|c| expected[*c]).unwrap_or_default()
-            }
+            Order::LongestFirst => (0..clusters).min_by_key(|c| expected[*c]).unwrap_or_default(),
             Order::FirstInFirstOut => nth % clusters,
         };
         expected[cluster] += group.expected;

@@ -39,7 +39,10 @@ fn estimates_off_by_three() {
             .map(|seed| ratio(perturb::misjudged(&truth, 3.0, seed), &truth, clusters, slots))
             .collect();
         all.sort_by(f64::total_cmp);
-        println!("{clusters} x {slots}, off by 3: {:.3} .. {:.3} .. {:.3}", all[0], all[10], all[19]);
+        println!(
+            "{clusters} x {slots}, off by 3: {:.3} .. {:.3} .. {:.3}",
+            all[0], all[10], all[19]
+        );
     }
 }
 
