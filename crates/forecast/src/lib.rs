@@ -7,11 +7,15 @@
 
 mod bound;
 mod course;
+mod draw;
+mod forecast;
 mod play;
 mod process;
 mod scene;
 
 pub use bound::limit;
 pub use course::{Bar, Course, Life};
+pub use draw::Draw;
+pub use forecast::{Forecast, ForecastError, MORE_PROCESSES, TargetForecast, forecast};
 pub use play::{Takes, play};
 pub use scene::{ClusterScene, Costs, Scene, TargetScene};

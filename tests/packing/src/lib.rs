@@ -4,6 +4,5 @@
 
 pub mod baseline;
 pub mod conformance;
-pub mod draw;
 pub mod optimum;
 pub mod perturb;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use multibeam_forecast::{Costs, Scene, play};
+use multibeam_forecast::{Costs, Draw, Scene, play};
 use multibeam_model::TargetId;
 use multibeam_model::plan::{GroupPlan, TargetPlan};
 
 use crate::conformance::{exactly, group, scene};
-use crate::draw::Draw;
 
 /// A small instance: at most 8 groups on at most 3 clusters with at most 3 processes each.
 #[derive(Clone, Debug)]

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use multibeam_forecast::Takes;
+use multibeam_forecast::{Draw, Takes};
 use multibeam_model::plan::TargetPlan;
 
 use crate::conformance::exactly;
-use crate::draw::Draw;
 
 /// Log-normal noise on every group (a standard deviation of 0.3, so two of three groups are within
 /// a third of what was expected), and a tenth of the groups takes five times as long.

@@ -13,6 +13,7 @@
 
 mod message;
 mod parallel;
+mod recall;
 mod serial;
 mod suite_map;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use multibeam_model::{AttemptId, ProcessId, SpecState};
 
 pub use message::{Input, Output, Shipment, Ticket};
 use parallel::{Counter, Parallel};
+use recall::Recall;
 use serial::Serial;
 pub use suite_map::{Expected, SuiteMap};
 use words::{first_lines, may_be_the_cluster, state_for, state_of};
@@ -63,6 +65,7 @@ pub struct Conductor {
     /// Suite-node reports so far.
     suite_nodes: u32,
     waiting: Vec<(Ticket, Waiting)>,
+    recall: Recall,
     stop: Option<StopHow>,
     /// `/suite-did-end` has come.
     complete: bool,
@@ -85,6 +88,7 @@ impl Conductor {
             before_suite: None,
             suite_nodes: 0,
             waiting: Vec::new(),
+            recall: Recall::No,
             stop: None,
             complete: false,
             refused: false,
@@ -102,8 +106,17 @@ impl Conductor {
                 self.cluster_checked(ticket, unreachable, out);
             }
             Input::ClusterBack { ticket } => {
-                if let Some(Waiting::Cluster) = self.take_waiting(ticket) {
+                if let Some(Waiting::Cluster) = self.take_waiting(ticket)
+                    && !self.recall.holds(ticket)
+                {
                     self.go_on(ticket, out);
+                }
+            }
+            Input::AbortSeen { ticket } => {
+                if let Recall::Told(held) = self.recall
+                    && held == ticket
+                {
+                    self.let_go_recalled(out);
                 }
             }
             Input::Ended { end, last_output } => {
@@ -161,8 +174,14 @@ impl Conductor {
             Request::HaveNonprimaryProcsFinished => self.serial.others_finished(out),
             Request::AggregatedNonprimaryProcsReport => Answer::empty_report(),
             // The interrupt is a signal to the process; answering 410 here as well would turn an
-            // interrupted spec into an aborted one.
-            Request::ShouldAbort => Answer::Ok,
+            // interrupted spec into an aborted one. Between two specs there is none.
+            Request::ShouldAbort => match self.recall.asked() {
+                Some(held) => {
+                    out.push(Output::Answer(ticket, Answer::Gone));
+                    return out.push(Output::AwaitAbort(held));
+                }
+                None => Answer::Ok,
+            },
             Request::Abort => {
                 out.push(Output::News(ProcessNews::Aborted));
                 Answer::Ok
@@ -189,6 +208,11 @@ impl Conductor {
                 }
             }
             ProcessOrder::SerialPhase { attempts } => self.serial.begin(attempts),
+            ProcessOrder::Stop(StopHow::Recall) => {
+                if self.stop.is_none() {
+                    self.recall.order();
+                }
+            }
             ProcessOrder::Stop(how) => {
                 if self.stop.replace(how.max(self.stop.unwrap_or(how))).is_some() {
                     return;
@@ -344,6 +368,7 @@ impl Conductor {
             Some(Waiting::Report { attempt, failed, done }) => {
                 let cluster_lost = matches!(done, ProcessNews::Lost { .. });
                 out.push(Output::News(done));
+                let over = *reply == Reply::Sealed || cluster_lost;
                 if *reply == Reply::Sealed {
                     let failed =
                         self.parallel.failed(attempt) || self.serial.failed(attempt) || failed;
@@ -355,6 +380,9 @@ impl Conductor {
                 if cluster_lost && self.stop.is_none() {
                     self.waiting.push((ticket, Waiting::Cluster));
                     out.push(Output::AwaitCluster(ticket));
+                    return;
+                }
+                if over && self.stop.is_none() && self.recall.holds(ticket) {
                     return;
                 }
                 return self.go_on(ticket, out);
@@ -375,8 +403,14 @@ impl Conductor {
         out.push(Output::Answer(ticket, Answer::Ok));
     }
 
+    fn let_go_recalled(&mut self, out: &mut Vec<Output>) {
+        let held = self.recall.let_go();
+        out.extend(held.map(|ticket| Output::Answer(ticket, Answer::Ok)));
+    }
+
     /// A process that is to end must not be held.
     fn let_go(&mut self, out: &mut Vec<Output>) {
+        self.let_go_recalled(out);
         let (held, waiting) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition(|(_, waiting)| matches!(waiting, Waiting::Cluster));
