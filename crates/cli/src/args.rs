@@ -60,6 +60,8 @@ pub enum Command {
     Init(InitArgs),
     /// Show what a run file would run, without running it.
     List(ListArgs),
+    /// Say how long a run file should take and why, without running it.
+    Plan(PlanArgs),
     /// Run a run file.
     Run(Box<RunArgs>),
     /// Show how a run stands.
@@ -151,6 +153,24 @@ pub struct CheckArgs {
     /// Print the JSON schema of run files instead.
     #[arg(long, conflicts_with = "file")]
     pub schema: bool,
+}
+
+/// `multibeam plan`
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// The run file.
+    #[arg(short, long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Also write the chart as an HTML file that needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// What one suite process is taken to need.
+    #[arg(long, value_name = "MIB", default_value_t = 256,
+          value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub process_memory: u64,
 }
 
 /// `multibeam list`

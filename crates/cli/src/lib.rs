@@ -16,6 +16,7 @@ pub mod follow;
 pub mod kubeconfigs;
 pub mod load;
 pub mod place;
+pub mod plan_view;
 pub mod preflight;
 pub mod rerun;
 mod roles;

@@ -302,6 +302,9 @@ pub enum ProcessOrder {
 /// How a process is ended; a later one replaces an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum StopHow {
+    /// Let the running group come to its end, and begin none after it: what has not started goes
+    /// back. For a process 1 in its serial part, whose share is to be divided anew.
+    Recall,
     /// Interrupt the running spec by Ginkgo's own means, so that its clean-up runs.
     Interrupt,
     /// A progress report, an interrupt, the grace, then the kill: for a hung spec.

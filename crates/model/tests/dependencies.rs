@@ -13,6 +13,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("multibeam-proto", &["model"]),
     ("multibeam-ginkgo", &["model"]),
     ("multibeam-sched", &["model"]),
+    ("multibeam-forecast", &["model", "sched"]),
     ("multibeam-ledger", &["model"]),
     ("multibeam-runfile", &["model"]),
     ("multibeam-rt", &[]),
@@ -22,7 +23,17 @@ const TABLE: &[(&str, &[&str])] = &[
     ("multibeam-aggregator", &["model", "proto", "rt", "ginkgo", "ledger"]),
     (
         "multibeam",
-        &["model", "proto", "rt", "ginkgo", "runfile", "worker", "coordinator", "aggregator"],
+        &[
+            "model",
+            "proto",
+            "rt",
+            "ginkgo",
+            "forecast",
+            "runfile",
+            "worker",
+            "coordinator",
+            "aggregator",
+        ],
     ),
 ];
 
@@ -31,6 +42,7 @@ const CORES: &[&str] = &[
     "multibeam-model",
     "multibeam-ginkgo",
     "multibeam-sched",
+    "multibeam-forecast",
     "multibeam-ledger",
     "multibeam-runfile",
 ];

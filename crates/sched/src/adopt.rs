@@ -67,7 +67,7 @@ impl Run {
             session.live.remove(&id.number);
             if process.ended.is_none() {
                 let held = Some(Vec::new());
-                let alive = Process { held, ..Process::new(id, process.worker) };
+                let alive = Process { held, ..Process::new(id, process.worker, self.now) };
                 session.live.insert(id.number, alive);
             }
         }
@@ -211,7 +211,10 @@ impl Run {
             .any(|news| matches!(news, ProcessNews::Sealed { .. } | ProcessNews::Lost { .. }));
         process.stop = told.stop.map(|how| {
             let hung = process.running.first().filter(|_| how == StopHow::Hung);
-            let why = hung.map_or(Why::Halt, |running| Why::Hung(running.attempt));
+            let why = match how {
+                StopHow::Recall => Why::Recalled,
+                _ => hung.map_or(Why::Halt, |running| Why::Hung(running.attempt)),
+            };
             Stop { how, why, at: now }
         });
         let serial = process.alone_told && !process.is_empty();

@@ -1,150 +1,168 @@
 //! How the clusters of a target come to their ends at about the same time.
 //!
-//! All parallel parts end together, because the groups come from one pool, unless a single group
-//! takes longer than that. Then
-//! - such groups are kept together on one cluster, the *home* of the target: only one cluster has
-//!   to wait for them, and it gets less of the serial groups (its *lead*);
-//! - as soon as the processes of a cluster that has to wait anyway can do the rest of the pool in
-//!   that time, the other clusters *leave* it to them and go on to their serial share.
+//! All clusters draw from one pool, and each has a serial share after it. So a process of a cluster
+//! with little to do serially may work on the pool for longer than one of a cluster with much. The
+//! *horizon* is when everything could be over, as far as the estimates tell: it is found like the
+//! level of water that is poured (the pool) over uneven ground (what each process has to do, and
+//! the serial share of its cluster after that). Then
+//! - a process takes the longest group with which its cluster keeps within the horizon. Long groups
+//!   so come to the clusters with the smallest shares, and the shares are made for that (`share`);
+//! - a process that none fits waits, as long as another cluster could be done with the group
+//!   earlier; when the last process of its session is at that point, the session *leaves* the pool
+//!   to the others and goes on to its serial share.
+//!
+//! The horizon is found anew for each round of hand-outs, so a wrong estimate moves it as soon as
+//! it shows. Only estimates are compared, with each other: a common factor does not matter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use multibeam_model::event::Phase;
 use multibeam_model::{ClusterId, GroupId, SessionId, TargetId};
 
 use crate::run::Run;
 use crate::session::{Process, Session};
+use crate::share::{self, Place};
 
-/// Where the long groups of a target run.
-#[derive(Clone, Debug)]
-pub(crate) struct Home {
-    pub(crate) cluster: ClusterId,
-    /// The groups that other clusters do not take while they have anything else.
-    pub(crate) groups: BTreeSet<GroupId>,
-    /// How much later than the others its parallel part should end.
-    pub(crate) lead: Duration,
+/// A process that has not asked for anything for so long is not waited for.
+const SLOW_START: Duration = Duration::from_secs(120);
+
+/// How often a decision to wait is looked at again when nothing else happens: what is waited for
+/// may be late.
+pub(crate) const RECONSIDER: Duration = Duration::from_secs(5);
+
+/// What the clusters of a target have before them. All times count from now.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Horizon {
+    /// When all would be over if the groups of the pool could be cut at will.
+    level: Duration,
+    /// The same, but no earlier than the longest group of the pool can be over.
+    end: Duration,
+    /// The serial load of each session that works on the pool.
+    serial: BTreeMap<SessionId, Duration>,
+    /// When the first process of each session that may run anything could be done with all that it
+    /// has and the serial load of its session.
+    free: BTreeMap<SessionId, Duration>,
+}
+
+// === impl Horizon ===
+
+impl Horizon {
+    /// How long a group may take for a process of a session with this load to keep within the
+    /// horizon.
+    pub(crate) fn room(&self, session: SessionId, load: Duration) -> Duration {
+        self.end.saturating_sub(self.reach(session, load))
+    }
+
+    /// The same for a group that will wait behind others, where it cannot be taken back.
+    pub(crate) fn room_ahead(&self, session: SessionId, load: Duration) -> Duration {
+        self.level.saturating_sub(self.reach(session, load))
+    }
+
+    /// Whether another session could be done with any group earlier.
+    pub(crate) fn is_better_elsewhere(&self, session: SessionId, load: Duration) -> bool {
+        let reach = self.reach(session, load);
+        self.free.iter().any(|(other, free)| *other != session && *free < reach)
+    }
+
+    fn reach(&self, session: SessionId, load: Duration) -> Duration {
+        load + self.serial.get(&session).copied().unwrap_or_default()
+    }
+}
+
+/// The level to which `pool` fills the ground above `heights`.
+pub(crate) fn level(mut heights: Vec<Duration>, pool: Duration) -> Duration {
+    loop {
+        let Ok(count @ 1..) = u32::try_from(heights.len()) else {
+            return pool;
+        };
+        let level = (heights.iter().sum::<Duration>() + pool) / count;
+        let before = heights.len();
+        heights.retain(|height| *height <= level);
+        // The highest one cannot be below the average of all, so some always remain.
+        if heights.len() == before {
+            return level;
+        }
+    }
 }
 
 impl Run {
-    /// Makes a cluster the home of a target's long groups, if there are any.
-    pub(crate) fn settle_home(&mut self, id: TargetId, cluster: ClusterId) {
-        let slots = |cluster: ClusterId| -> u32 {
-            let workers = self.workers.values();
-            let here = workers.filter(|w| w.cluster == cluster && w.prepared.contains(&id));
-            here.map(|w| w.slots).sum()
+    /// What the clusters of a target have before them.
+    pub(crate) fn horizon(&self, target: TargetId) -> Horizon {
+        let mut horizon = Horizon::default();
+        let Some(state) = self.target(target) else {
+            return horizon;
         };
-        let here = slots(cluster);
-        // One that is expected but not there yet is taken to be like this one.
-        let elsewhere = self.target(id).map_or(0, |target| {
-            let others = target.clusters.iter().filter(|c| **c != cluster);
-            let others = others.filter(|c| self.serves(id, **c));
-            others.map(|c| if slots(*c) == 0 { here } else { slots(*c) }).sum()
-        });
-        let Some(target) = self.targets.get_mut(&id) else {
-            return;
-        };
-        if target.home.is_some() || here == 0 || elsewhere == 0 {
-            return;
+        let mut reaches = Vec::new();
+        for session in self.sessions.values().filter(|session| self.works(target, session)) {
+            let serial = self.share_load(session);
+            horizon.serial.insert(session.id, serial);
+            let bound = self.clusters.get(&session.cluster).is_some_and(|c| !c.cleaning.is_empty());
+            for process in session.live.values().filter(|process| process.serves()) {
+                let reach = serial + self.load(process);
+                reaches.push(reach);
+                let taken = self.workers.get(&process.worker).is_none_or(|w| w.is_taken());
+                let first = process.id.number.is_first() && state.avoids_first;
+                if !first && !bound && !taken && self.should_be_up(process) {
+                    let free = horizon.free.entry(session.id).or_insert(reach);
+                    *free = reach.min(*free);
+                }
+            }
         }
-        let level = target.pool_time / (here + elsewhere);
-        let Some((longest, _)) = target.pool.first().filter(|(time, _)| time.0 > level) else {
-            return;
-        };
-        // What is left for the others is less than that: they are to take nothing that is longer.
-        let others = target.pool_time.saturating_sub(longest.0 * here) / elsewhere;
-        let long = target.pool.iter().take_while(|(time, _)| time.0 > others);
-        let groups = long.take(here as usize).map(|(_, group)| *group).collect();
-        target.home = Some(Home { cluster, groups, lead: longest.0.saturating_sub(others) });
+        horizon.level = level(reaches, state.pool_time);
+        let longest = state.pool.first().map_or(Duration::ZERO, |(time, _)| time.0);
+        let first = horizon.free.values().min().copied().unwrap_or_default();
+        horizon.end = horizon.level.max(first + longest);
+        horizon
     }
 
-    /// How much later than the others a cluster's parallel part should end.
-    pub(crate) fn lead(&self, target: TargetId, cluster: ClusterId) -> Duration {
-        let home = self.target(target).and_then(|t| t.home.as_ref());
-        let home = home.filter(|home| home.cluster == cluster);
-        let first = self.target(target).is_some_and(|t| {
-            let session = t.sessions.get(&cluster);
-            session.is_none_or(|id| self.sessions.get(id).is_some_and(|s| s.phase < Phase::Serial))
-        });
-        home.filter(|_| first).map_or(Duration::ZERO, |home| home.lead)
+    /// Whether a process has come up, or may be expected to do so soon.
+    fn should_be_up(&self, process: &Process) -> bool {
+        process.asked || self.now.since(process.since) < SLOW_START
     }
 
-    /// Whether a cluster leaves a group to the home of its target while it has others.
-    pub(crate) fn belongs_elsewhere(
-        &self,
-        target: TargetId,
-        cluster: ClusterId,
-        group: GroupId,
-    ) -> bool {
-        let home = self.target(target).and_then(|t| t.home.as_ref());
-        home.is_some_and(|home| {
-            home.cluster != cluster
-                && home.groups.contains(&group)
-                && self.helpers(target, cluster).any(|(session, _)| session.cluster == home.cluster)
-        })
+    /// Whether a session takes from the pool of a target.
+    fn works(&self, target: TargetId, session: &Session) -> bool {
+        session.target == target
+            && !session.lost
+            && !session.leaves
+            && self.serves(target, session.cluster)
     }
 
-    /// The processes on other clusters that work on the pool of a target.
-    fn helpers(
-        &self,
-        target: TargetId,
-        cluster: ClusterId,
-    ) -> impl Iterator<Item = (&Session, &Process)> {
-        self.processes_of(target).filter(move |(session, process)| {
-            session.cluster != cluster
-                && process.serves()
-                && !session.lost
-                && !session.leaves
-                && self.serves(target, session.cluster)
-        })
-    }
-
-    /// Whether a session leaves the pool to the other clusters.
-    pub(crate) fn leaves(&self, session: &Session) -> bool {
-        let (target, cluster) = (session.target, session.cluster);
-        let mut helpers = self.helpers(target, cluster).peekable();
-        if helpers.peek().is_none() || self.open_share(session).is_empty() {
-            return false;
-        }
+    /// Whether a session leaves the pool to the other clusters: it has a serial share to go on to,
+    /// all its processes have come to their ends, and no group is there that it should rather run.
+    pub(crate) fn leaves(&self, session: &Session, horizon: &Horizon) -> bool {
         if session.leaves {
             return true;
         }
-        let spare = spare(helpers.map(|(other, process)| (other.id, self.sure_load(process))));
-        let pool = self.target(target).map_or(Duration::ZERO, |t| t.pool_time);
-        !pool.is_zero() && spare >= pool + pool / 20
-    }
-
-    /// How long a process should still have to do; one that is late may end at any moment.
-    fn sure_load(&self, process: &Process) -> Duration {
-        let running = process.running.iter();
-        let left = running.map(|r| r.expected.saturating_sub(self.now.since(r.since)));
-        let queued = process.queued.and_then(|a| self.group(a.target, a.group));
-        left.sum::<Duration>() + queued.map_or(Duration::ZERO, |group| group.plan.expected)
-    }
-
-    /// How long an average process of a cluster should still have to do for the pool. Where the
-    /// home has to wait for its long groups anyway, it does more of the rest.
-    pub(crate) fn level(&self, target: TargetId, cluster: ClusterId) -> Duration {
-        let Some(state) = self.target(target) else {
-            return Duration::ZERO;
+        let mut live = session.live.values();
+        let Some(state) = self.target(session.target).filter(|state| !state.pool.is_empty()) else {
+            return false;
         };
-        let home = state.home.as_ref().map(|home| home.cluster);
-        let home = home.filter(|home| *home != cluster && !self.lead(target, *home).is_zero());
-        let serving = self.processes_of(target).filter(|(_, p)| p.serves());
-        let (at_home, others): (Vec<_>, Vec<_>) =
-            serving.partition(|(session, _)| Some(session.cluster) == home);
-        let loads = at_home.iter().map(|(session, p)| (session.id, self.load(p)));
-        let pool = state.pool_time.saturating_sub(spare(loads));
-        let work = others.iter().map(|(_, p)| self.load(p)).sum::<Duration>() + pool;
-        work / u32::try_from(others.len()).unwrap_or(u32::MAX).max(1)
+        live.all(|process| process.is_empty() && (process.wants || process.released))
+            && horizon.is_better_elsewhere(session.id, Duration::ZERO)
+            && state.fitting(horizon.room(session.id, Duration::ZERO)).next().is_none()
+            && !self.open_share(session).is_empty()
+    }
+
+    /// How long the serial share of a session should take.
+    pub(crate) fn share_load(&self, session: &Session) -> Duration {
+        let open = self.open_share(session).into_iter();
+        open.filter_map(|group| self.group(session.target, group)).map(|g| g.plan.expected).sum()
     }
 
     /// Takes back that sessions leave the pool, when nobody else works on it any more.
     pub(crate) fn return_to_pool(&mut self) {
+        let helped = |leaving: &Session| {
+            self.sessions.values().any(|session| {
+                self.works(leaving.target, session) && session.live.values().any(Process::serves)
+            })
+        };
         let back: Vec<SessionId> = self
             .sessions
             .values()
-            .filter(|session| session.leaves && !self.leaves(session))
+            .filter(|session| {
+                session.leaves && (self.open_share(session).is_empty() || !helped(session))
+            })
             .map(|session| session.id)
             .collect();
         self.changed |= !back.is_empty();
@@ -154,17 +172,55 @@ impl Run {
             }
         }
     }
-}
 
-/// What the processes of each session can do before the last one of that session is done.
-fn spare(loads: impl Iterator<Item = (SessionId, Duration)>) -> Duration {
-    let mut sessions: BTreeMap<SessionId, Vec<Duration>> = BTreeMap::new();
-    for (session, load) in loads {
-        sessions.entry(session).or_default().push(load);
+    /// The serial groups that a new session of a target on a cluster takes.
+    pub(crate) fn share_for(
+        &self,
+        id: TargetId,
+        cluster: ClusterId,
+    ) -> std::collections::BTreeSet<GroupId> {
+        let Some(target) = self.target(id) else {
+            return Default::default();
+        };
+        let waiting = target
+            .groups
+            .values()
+            .filter(|group| group.plan.serial && !group.is_done() && group.session.is_none())
+            .filter(|group| {
+                let place = self.clusters.get(&cluster);
+                !place.is_some_and(|place| place.blocks(id, group.plan.id))
+            })
+            .map(|group| &group.plan);
+        let slots = |cluster: ClusterId| -> u32 {
+            let workers = self.workers.values();
+            let here = workers.filter(|w| w.cluster == cluster && w.prepared.contains(&id));
+            here.map(|w| w.slots).sum()
+        };
+        let here = slots(cluster);
+        // Whoever comes first starts as many processes as there are groups for; one that is
+        // expected but not there yet is taken to be like this one.
+        let mut groups = u32::try_from(self.unclaimed(id, cluster)).unwrap_or(u32::MAX);
+        let mut fresh = |cluster: ClusterId| {
+            let slots = if slots(cluster) == 0 { here } else { slots(cluster) };
+            let processes = slots.min(groups);
+            groups -= processes;
+            Place::fresh(processes)
+        };
+        let mut places = vec![fresh(cluster)];
+        for other in target.clusters.iter().filter(|other| **other != cluster) {
+            let session = self.sessions.values().find(|s| s.target == id && s.cluster == *other);
+            if let Some(session) = session.filter(|_| self.serves(id, *other)) {
+                let serving = session.live.values().filter(|p| p.serves() && !session.leaves);
+                places.push(Place {
+                    serial: self.share_load(session),
+                    taken: true,
+                    loads: serving.map(|process| self.load(process)).collect(),
+                });
+            } else if self.expected(id, target, cluster, *other) {
+                places.push(fresh(*other));
+            }
+        }
+        let pool: Vec<Duration> = target.pool.iter().map(|(time, _)| time.0).collect();
+        share::part(waiting, &places, &pool)
     }
-    let spare = sessions.values().flat_map(|loads| {
-        let end = loads.iter().max().copied().unwrap_or_default();
-        loads.iter().map(move |load| end - *load)
-    });
-    spare.sum()
 }

@@ -162,6 +162,8 @@ impl Run {
             return;
         };
         session.passed = true;
+        let first = session.first().map(|first| self.now.since(first.since));
+        session.start_up = session.start_up.or(first);
         if session.phase == Phase::Starting {
             session.phase = Phase::Parallel;
             self.say(What::PhaseBegan { session: id, phase: Phase::Parallel });

@@ -19,14 +19,18 @@
 //! # Rules
 //! - A cluster has one session at a time. Targets that share a cluster take turns (the one that
 //!   was served longest ago is next), so whatever is serial has the whole cluster to itself.
-//! - Parallel groups of a target lie in one pool, longest first, open to all its clusters. A busy
-//!   process is given one ahead only while there are more groups than processes and as long as
-//!   the group would not make that process end later than the average one (`pool`): what is
-//!   queued cannot be taken back.
-//! - An idle process that nothing in the pool is for is released at once. Process 1 begins its
+//! - Parallel groups of a target lie in one pool, longest first, open to all its clusters. A
+//!   cluster with a large serial share takes no group from it that another one would be done with
+//!   earlier (`balance`). A busy process is given one ahead only while there are more groups than
+//!   processes and as long as the group would not make that process end later than the average
+//!   one (`pool`): what is queued cannot be taken back.
+//! - An idle process is released when nothing in the pool is for it. Process 1 begins its
 //!   serial share when all others of its session have ended.
-//! - Serial groups are divided when a process 1 starts (`share`); clusters that need not wait for
-//!   the longest parallel groups take more of them and go on to them earlier (`balance`).
+//! - Serial groups are divided when a process 1 starts (`share`): evenly, unless long parallel
+//!   groups need the time that an even share would take. Clusters with larger shares go on to them
+//!   earlier.
+//! - When a cluster has nothing left to do and another one has much of its serial share before it,
+//!   what has not started is taken back and divided anew (`recall`).
 //! - What was lost is tried again within bounds (`group`).
 //! - A new coordinator adopts what still runs (`adopt`).
 
@@ -37,6 +41,7 @@ mod group;
 mod handle;
 mod opening;
 mod pool;
+mod recall;
 mod recover;
 mod run;
 mod session;

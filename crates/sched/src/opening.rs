@@ -6,7 +6,6 @@ use multibeam_model::{ClusterId, GroupId, ProcessNumber, SessionId, TargetId, Wo
 
 use crate::run::Run;
 use crate::session::{Number, Session};
-use crate::share;
 use crate::target::Target;
 use crate::{Order, Output};
 
@@ -91,7 +90,6 @@ impl Run {
         let Some(first) = self.roomiest(target, cluster) else {
             return false;
         };
-        self.settle_home(target, cluster);
         let share = self.share_for(target, cluster);
         let groups = self.unclaimed(target, cluster);
         if share.is_empty() && groups == 0 {
@@ -153,32 +151,9 @@ impl Run {
         true
     }
 
-    /// The serial groups that a new session of a target on a cluster takes.
-    fn share_for(&self, id: TargetId, cluster: ClusterId) -> std::collections::BTreeSet<GroupId> {
-        let Some(target) = self.target(id) else {
-            return Default::default();
-        };
-        let waiting = target
-            .groups
-            .values()
-            .filter(|group| group.plan.serial && !group.is_done() && group.session.is_none())
-            .filter(|group| {
-                let place = self.clusters.get(&cluster);
-                !place.is_some_and(|place| place.blocks(id, group.plan.id))
-            })
-            .map(|group| &group.plan);
-        let others: Vec<_> = target
-            .clusters
-            .iter()
-            .filter(|other| **other != cluster && self.expected(id, target, cluster, **other))
-            .map(|other| self.serial_load(id, *other) + self.lead(id, *other))
-            .collect();
-        share::part(waiting, self.lead(id, cluster), &others)
-    }
-
     /// Whether another cluster is to be left a part of the serial groups when `cluster` takes
     /// its own: it works for the target or can, or it is the first round and it may yet come.
-    fn expected(
+    pub(crate) fn expected(
         &self,
         id: TargetId,
         target: &Target,

@@ -1,7 +1,8 @@
 //! Who gets which group.
 //!
-//! A process that has nothing to do gets the longest group that it may run. One that is busy gets
-//! a group ahead, so that no commit lies between two of its specs, when
+//! A process that has nothing to do gets the longest group with which its cluster keeps within the
+//! horizon of the target (`balance`), or any when no other cluster would be done with it earlier.
+//! One that is busy gets a group ahead, so that no commit lies between two of its specs, when
 //! - more groups are waiting than the target has processes, and
 //! - what it runs and what it would get take no longer than an average process still has to do.
 //!
@@ -17,28 +18,32 @@ use multibeam_model::event::Phase;
 use multibeam_model::link::ProcessOrder;
 use multibeam_model::{GroupId, ProcessId, TargetId, WorkerId};
 
+use crate::balance::Horizon;
 use crate::run::Run;
 use crate::session::{Process, Session};
 use crate::{Order, Output};
 
 impl Run {
     pub(crate) fn hand_out(&mut self) {
+        self.holds_back = false;
         let targets: Vec<TargetId> = self.targets.keys().copied().collect();
         for target in targets {
             self.place_quiet(target);
             let processes: Vec<ProcessId> = self.processes_of(target).map(|(_, p)| p.id).collect();
+            // What is given moves from the pool to a process: the horizon stays.
+            let horizon = self.horizon(target);
             // The idle ones first: what they do not take may go ahead to the busy ones.
             for idle in [true, false] {
                 for id in &processes {
                     if self.process(*id).is_some_and(|p| p.is_idle() == idle)
-                        && let Some(group) = self.choose(target, *id)
+                        && let Some(group) = self.choose(target, *id, &horizon)
                     {
                         self.give(target, *id, group);
                     }
                 }
             }
             for id in processes {
-                self.release_if_done(target, id);
+                self.release_if_done(target, id, &horizon);
             }
         }
     }
@@ -64,7 +69,7 @@ impl Run {
     }
 
     /// The group to give to a process now.
-    fn choose(&self, target: TargetId, id: ProcessId) -> Option<GroupId> {
+    fn choose(&self, target: TargetId, id: ProcessId, horizon: &Horizon) -> Option<GroupId> {
         let session = self.sessions.get(&id.session)?;
         let process = self.process(id)?;
         let worker = self.workers.get(&process.worker)?;
@@ -80,30 +85,30 @@ impl Run {
         let cluster = self.clusters.get(&session.cluster)?;
         let state = self.target(target)?;
         let attempts = self.limits.attempts;
-        if self.leaves(session) {
+        if session.leaves {
             return None;
         }
-        let fitting = state.pool.iter().map(|(_, group)| *group).filter(|group| {
+        let load = self.load(process);
+        let room = horizon.room(session.id, load);
+        let room = match process.running.is_empty() {
+            true if horizon.is_better_elsewhere(session.id, load) => room,
+            // Nobody else would be done with it earlier.
+            true => Duration::MAX,
+            false if state.pool.len() > self.crew(target) => {
+                room.min(horizon.room_ahead(session.id, load))
+            }
+            false => return None,
+        };
+        state.fitting(room).find(|group| {
             self.may_run(session, process, *group)
                 && !cluster.blocks(target, *group)
                 && !self.group(target, *group).is_none_or(|g| g.wants_quiet(attempts))
-        });
-        let elsewhere = |group: &GroupId| self.belongs_elsewhere(target, session.cluster, *group);
-        let group = fitting.clone().find(|g| !elsewhere(g)).or_else(|| fitting.clone().next())?;
-        (process.running.is_empty() || self.fits_ahead(target, process, group)).then_some(group)
+        })
     }
 
-    /// Whether a group may wait behind what a process runs.
-    fn fits_ahead(&self, target: TargetId, process: &Process, group: GroupId) -> bool {
-        let (Some(state), Some(plan)) = (self.target(target), self.group(target, group)) else {
-            return false;
-        };
-        let crew = self.processes_of(target).filter(|(_, p)| p.serves()).count();
-        let cluster = self.sessions.get(&process.id.session).map(|s| s.cluster);
-        state.pool.len() > crew
-            && cluster.is_some_and(|cluster| {
-                self.load(process) + plan.plan.expected <= self.level(target, cluster)
-            })
+    /// How many processes work on a target's pool.
+    fn crew(&self, target: TargetId) -> usize {
+        self.processes_of(target).filter(|(_, process)| process.serves()).count()
     }
 
     /// How long a process should still have to do.
@@ -114,7 +119,7 @@ impl Run {
     }
 
     /// Tells an idle process that there are no more groups, unless one may still come its way.
-    fn release_if_done(&mut self, target: TargetId, id: ProcessId) {
+    fn release_if_done(&mut self, target: TargetId, id: ProcessId, horizon: &Horizon) {
         let Some(session) = self.sessions.get(&id.session) else {
             return;
         };
@@ -130,7 +135,7 @@ impl Run {
         }
         let open = self.target(target).filter(|t| t.is_open() && !failed && !process.spoiled);
         let reserved = self.workers.get(&process.worker).and_then(|w| w.reserved);
-        let leaves = self.leaves(session);
+        let leaves = self.leaves(session, horizon);
         let hope = open.is_some_and(|state| {
             !leaves
                 && state.pool.iter().any(|(_, group)| {
@@ -140,6 +145,7 @@ impl Run {
                 })
         });
         if hope {
+            self.holds_back = true;
             return;
         }
         let (session, worker) = (session.id, process.worker.clone());

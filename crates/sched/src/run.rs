@@ -45,6 +45,8 @@ pub(crate) struct Run {
     pub(crate) unbegun: BTreeSet<AttemptId>,
     /// What waits for the plans of the targets that were under way.
     pub(crate) deferred: VecDeque<Input>,
+    /// A process waits because another cluster should be done with the groups earlier.
+    pub(crate) holds_back: bool,
     /// Something changed without an output.
     pub(crate) changed: bool,
     /// The outputs of the input at hand.
@@ -77,6 +79,7 @@ impl Run {
             patient_until: None,
             unbegun: BTreeSet::new(),
             deferred: VecDeque::new(),
+            holds_back: false,
             changed: false,
             out: Vec::new(),
         }
@@ -185,13 +188,13 @@ impl Run {
         number: ProcessNumber,
         worker: &WorkerId,
     ) -> Option<(Decision, Order)> {
-        let share = self.open_share(self.sessions.get(&session)?);
+        let (now, share) = (self.now, self.open_share(self.sessions.get(&session)?));
         let session = self.sessions.get_mut(&session)?;
         let entry = session.numbers.entry(number).or_default();
         entry.incarnations += 1;
         entry.finished = false;
         let id = ProcessId { session: session.id, number, incarnation: entry.incarnations };
-        session.live.insert(number, Process::new(id, worker.clone()));
+        session.live.insert(number, Process::new(id, worker.clone(), now));
         let serial_share: Vec<GroupId> = if number.is_first() {
             session.share.clone_from(&share);
             share.into_iter().collect()
@@ -286,12 +289,20 @@ impl Run {
 
     /// Takes an attempt off its process; `done` when it came to an end there.
     pub(crate) fn detach(&mut self, attempt: AttemptId, id: ProcessId, done: bool) {
+        let now = self.now;
         if done && let Some(session) = self.sessions.get_mut(&id.session) {
             session.progress += 1;
+            session.note_pace(attempt, now);
         }
         if let Some(process) = self.process_mut(id) {
             process.drop_attempt(attempt);
             process.productive |= done;
+            if process.is_empty()
+                && let Some(stop) = process.stop.as_mut().filter(|s| s.how == StopHow::Recall)
+            {
+                // Only now has it anything to end.
+                stop.at = now;
+            }
         }
         for worker in self.workers.values_mut() {
             worker.alone.take_if(|alone| *alone == attempt);

@@ -41,6 +41,11 @@ pub(crate) struct Session {
     pub(crate) closing: bool,
     /// It leaves the rest of the pool to other clusters.
     pub(crate) leaves: bool,
+    /// How long its process 1 took from the order to start to its first group.
+    pub(crate) start_up: Option<Duration>,
+    /// What its serial groups that have come to an end took, and what they were expected to take.
+    pub(crate) took: Duration,
+    pub(crate) foresaw: Duration,
     /// Since when process 1 has been the only one.
     pub(crate) alone_since: Moment,
     pub(crate) was_only_first: bool,
@@ -59,6 +64,8 @@ pub(crate) struct Number {
 pub(crate) struct Process {
     pub(crate) id: ProcessId,
     pub(crate) worker: WorkerId,
+    /// When it was ordered to start, or found to be there.
+    pub(crate) since: Moment,
     /// It has asked for a group: its before-suite is over.
     pub(crate) asked: bool,
     /// It has room for a group.
@@ -113,6 +120,8 @@ pub(crate) enum Why {
     ClusterGivenUp,
     /// Its session or its cluster is of no use for the target.
     Useless,
+    /// Its serial share is divided anew.
+    Recalled,
 }
 
 impl Session {
@@ -140,6 +149,9 @@ impl Session {
             last_bad: String::new(),
             closing: false,
             leaves: false,
+            start_up: None,
+            took: Duration::ZERO,
+            foresaw: Duration::ZERO,
             alone_since: Moment::default(),
             was_only_first: false,
         }
@@ -155,6 +167,16 @@ impl Session {
         self.lost |= !self.passed && !told;
     }
 
+    /// A serial attempt has come to its end.
+    pub(crate) fn note_pace(&mut self, attempt: AttemptId, now: Moment) {
+        let first = self.first().filter(|first| first.alone_told);
+        let running = first.and_then(|first| first.running.iter().find(|r| r.attempt == attempt));
+        if let Some(running) = running.copied() {
+            self.took += now.since(running.since);
+            self.foresaw += running.expected;
+        }
+    }
+
     pub(crate) fn first(&self) -> Option<&Process> {
         self.live.get(&ProcessNumber::FIRST)
     }
@@ -166,10 +188,11 @@ impl Session {
 }
 
 impl Process {
-    pub(crate) fn new(id: ProcessId, worker: WorkerId) -> Self {
+    pub(crate) fn new(id: ProcessId, worker: WorkerId, since: Moment) -> Self {
         Self {
             id,
             worker,
+            since,
             asked: false,
             wants: false,
             queued: None,
@@ -203,6 +226,11 @@ impl Process {
     /// Whether it will run a group before anything else happens to it.
     pub(crate) fn claims(&self) -> bool {
         self.serves() && self.is_empty()
+    }
+
+    /// Whether it begins nothing more, so that its share can be divided anew.
+    pub(crate) fn is_recalled(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.how == StopHow::Recall)
     }
 
     /// Whether it takes a place on its worker. A process 1 that only waits for the others does

@@ -5,16 +5,15 @@
 //! 2. stops: processes of targets and clusters that are over;
 //! 3. sessions: process 1 goes serial or is started again, empty sessions close;
 //! 4. openings: free clusters get a session, open sessions another process;
-//! 5. hand-outs and releases (`pool`);
-//! 6. ends: targets, then the run.
-
-use std::time::Duration;
+//! 5. serial groups that are taken back for free clusters (`recall`);
+//! 6. hand-outs and releases (`pool`);
+//! 7. ends: targets, then the run.
 
 use multibeam_model::command::Decision;
 use multibeam_model::event::{Phase, What};
 use multibeam_model::link::{ProcessOrder, StopHow};
 use multibeam_model::outcome::Verdict;
-use multibeam_model::{Cause, ClusterId, ProcessId, ProcessNumber, SessionId};
+use multibeam_model::{Cause, ProcessId, ProcessNumber, SessionId};
 
 use crate::Output;
 use crate::handle::MAX_FUTILE;
@@ -37,6 +36,7 @@ impl Run {
             self.return_to_pool();
             self.open_sessions();
             self.add_processes();
+            self.recall();
             self.hand_out();
             self.end_targets();
             if self.out.len() == before && !self.changed {
@@ -200,7 +200,7 @@ impl Run {
     fn next_serial(&mut self) {
         let next: Vec<_> = self
             .processes()
-            .filter(|(_, process)| process.running.is_empty())
+            .filter(|(_, process)| process.running.is_empty() && !process.is_recalled())
             .filter_map(|(_, process)| Some((process.id, *process.serial.front()?)))
             .collect();
         for (process, attempt) in next {
@@ -304,21 +304,6 @@ impl Run {
                 self.out.push(Output::TargetEnded { target: id, verdict, cause });
             }
         }
-    }
-
-    /// How long the serial share of a cluster's open session of this target should take.
-    pub(crate) fn serial_load(
-        &self,
-        target: multibeam_model::TargetId,
-        cluster: ClusterId,
-    ) -> Duration {
-        let sessions = self.sessions.values();
-        sessions
-            .filter(|session| session.target == target && session.cluster == cluster)
-            .flat_map(|session| self.open_share(session))
-            .filter_map(|group| self.group(target, group))
-            .map(|group| group.plan.expected)
-            .sum()
     }
 
     /// Whether process 1 of a session is starting anew: its before-suite may tidy up what others

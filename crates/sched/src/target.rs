@@ -9,7 +9,6 @@ use multibeam_model::plan::TargetPlan;
 use multibeam_model::{Cause, ClusterId, GroupId, Moment, SessionId};
 
 use crate::TargetShape;
-use crate::balance::Home;
 use crate::group::{Group, Stand};
 use crate::recover::RecoveredTarget;
 
@@ -59,8 +58,8 @@ pub(crate) struct Target {
     pub(crate) futile: BTreeMap<ClusterId, u32>,
     /// The last session it had on each cluster.
     pub(crate) sessions: BTreeMap<ClusterId, SessionId>,
-    /// Where its long groups run.
-    pub(crate) home: Option<Home>,
+    /// Whether it has groups that no process 1 may run.
+    pub(crate) avoids_first: bool,
     pub(crate) no_worker_since: Option<Moment>,
     pub(crate) ended: Option<Verdict>,
     past: RecoveredTarget,
@@ -83,7 +82,7 @@ impl Target {
             out: BTreeMap::new(),
             futile: BTreeMap::new(),
             sessions: BTreeMap::new(),
-            home: None,
+            avoids_first: false,
             no_worker_since: None,
             ended: past.ended,
             past,
@@ -95,6 +94,7 @@ impl Target {
         for plan in plan.groups {
             let id = plan.id;
             let past = self.past.groups.get(&id);
+            self.avoids_first |= plan.avoid_first;
             let group = Group::new(plan, past);
             if !group.is_done() {
                 self.open_groups += 1;
@@ -126,6 +126,12 @@ impl Target {
         {
             self.pool_time = self.pool_time.saturating_sub(group.plan.expected);
         }
+    }
+
+    /// The waiting parallel groups that take no longer than `room`, longest first.
+    pub(crate) fn fitting(&self, room: Duration) -> impl Iterator<Item = GroupId> {
+        let from = (Reverse(room), GroupId(0));
+        self.pool.range(from..).map(|(_, group)| *group)
     }
 
     /// Stops it. The more urgent way and the weightier cause win.

@@ -8,6 +8,7 @@
 //! | no worker | no usable cluster of a target has a worker | the target ends |
 //! | a preparation | a worker has not prepared a target | it does not count as one of its workers |
 //! | a takeover | a worker that should have processes has not come | its processes are lost |
+//! | a wait for another cluster | a process waits although groups are there | it is thought over |
 //! | a clean-up | a worker cleans up | it is no longer waited for |
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use multibeam_model::event::What;
 use multibeam_model::link::StopHow;
 use multibeam_model::{Cause, ClusterId, Moment, ProcessId, TargetId};
 
+use crate::balance::RECONSIDER;
 use crate::cluster::Worker;
 use crate::run::Run;
 use crate::session::{Process, Session, Why};
@@ -58,7 +60,14 @@ impl Run {
         let waiting = self.targets.values().any(waits);
         let unprepared = unprepared.filter(|at| waiting && *at > self.now);
         let patience = self.patient_until.filter(|_| self.unheard_of().next().is_some());
-        processes.chain(patience).chain(clusters).chain(targets).chain(unprepared).min()
+        let again = self.holds_back.then(|| self.now + RECONSIDER);
+        processes
+            .chain(patience)
+            .chain(again)
+            .chain(clusters)
+            .chain(targets)
+            .chain(unprepared)
+            .min()
     }
 
     /// Does what is due.
@@ -95,6 +104,10 @@ impl Run {
     /// before it can end, so its time begins when they are gone.
     fn kill_at(&self, session: &Session, process: &Process) -> Option<Moment> {
         let stop = process.stop.filter(|stop| stop.how != StopHow::Kill)?;
+        // One that is recalled runs its last group to the end.
+        if stop.how == StopHow::Recall && !process.is_empty() {
+            return None;
+        }
         if process.id.number.is_first() && !session.only_first() {
             return None;
         }

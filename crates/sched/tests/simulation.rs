@@ -64,6 +64,7 @@ fn rules_hold_under_faults() {
         "process again",
         "ran alone",
         "restart",
+        "recalled",
         "returned",
         "returned unbegun",
         "serial",

@@ -107,6 +107,7 @@ impl FromWire<i32> for SpecState {
 impl From<StopHow> for wire::StopHow {
     fn from(how: StopHow) -> Self {
         match how {
+            StopHow::Recall => Self::Recall,
             StopHow::Interrupt => Self::Interrupt,
             StopHow::Hung => Self::Hung,
             StopHow::Kill => Self::Kill,
@@ -118,6 +119,7 @@ impl FromWire<i32> for StopHow {
     fn from_wire(wire: i32, at: At<'_>) -> Result<Self, WireError> {
         match wire::StopHow::try_from(wire) {
             Ok(wire::StopHow::Unspecified) => Err(at.missing()),
+            Ok(wire::StopHow::Recall) => Ok(Self::Recall),
             Ok(wire::StopHow::Interrupt) => Ok(Self::Interrupt),
             Ok(wire::StopHow::Hung) => Ok(Self::Hung),
             Ok(wire::StopHow::Kill) => Ok(Self::Kill),

@@ -674,6 +674,8 @@ pub enum StopHow {
     Hung = 2,
     /// Kill the whole tree now.
     Kill = 3,
+    /// Let the running group come to its end, and begin none after it.
+    Recall = 4,
 }
 impl StopHow {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -686,6 +688,7 @@ impl StopHow {
             Self::Interrupt => "STOP_HOW_INTERRUPT",
             Self::Hung => "STOP_HOW_HUNG",
             Self::Kill => "STOP_HOW_KILL",
+            Self::Recall => "STOP_HOW_RECALL",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -695,6 +698,7 @@ impl StopHow {
             "STOP_HOW_INTERRUPT" => Some(Self::Interrupt),
             "STOP_HOW_HUNG" => Some(Self::Hung),
             "STOP_HOW_KILL" => Some(Self::Kill),
+            "STOP_HOW_RECALL" => Some(Self::Recall),
             _ => None,
         }
     }

@@ -155,7 +155,12 @@ fn news() -> impl Strategy<Value = ProcessNews> {
 }
 
 fn stop() -> impl Strategy<Value = StopHow> {
-    prop_oneof![Just(StopHow::Interrupt), Just(StopHow::Hung), Just(StopHow::Kill)]
+    prop_oneof![
+        Just(StopHow::Recall),
+        Just(StopHow::Interrupt),
+        Just(StopHow::Hung),
+        Just(StopHow::Kill)
+    ]
 }
 
 fn standing() -> impl Strategy<Value = AdoptedProcess> {

@@ -51,6 +51,11 @@ impl World {
 
     fn stop_suite(&mut self, host: Host, process: ProcessId, how: StopHow) {
         let Some(suite) = self.suite_mut(host, process) else { return };
+        if how == StopHow::Recall {
+            // It is held when its group is over, and passes over the rest.
+            suite.skipping = true;
+            return self.seen.count("recalled");
+        }
         suite.stop = suite.stop.max(Some(how));
         suite.skipping = true;
         let stage = suite.stage;

@@ -16,7 +16,7 @@ use crate::load;
 use crate::view::{Style, clean, fit};
 
 /// The seed of a listing when neither run file nor command line has one. A run draws its own.
-const SEED: i64 = 1;
+pub(crate) const SEED: i64 = 1;
 
 /// A discovery shorter than this (one from the cache) shows no progress.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -100,7 +100,7 @@ pub(crate) fn distinct<'a>(
     out
 }
 
-fn discover_all(
+pub(crate) fn discover_all(
     run: &RunSpec,
     suites: &[(&SuiteSpec, Vec<usize>)],
     seed: i64,

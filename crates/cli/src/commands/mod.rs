@@ -8,6 +8,7 @@ pub mod init;
 pub mod list;
 mod logs;
 mod pki;
+pub mod plan;
 mod results;
 mod run;
 mod runs;
@@ -32,6 +33,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args, color),
         Command::List(args) => list::run(&args, color),
+        Command::Plan(args) => plan::run(&args, color),
         Command::Pki(args) => pki::run(&args),
         // What a run's parts have to say is in the view; the log is for looking closer.
         Command::Run(args) => asynchronous(log, "error", "multibeam", run::run(*args, color)),

@@ -2,7 +2,6 @@
 //! It checks the rules of the schedule while it runs: see `rules` and `ledger`.
 
 pub(crate) mod ledger;
-mod makespan;
 mod outputs;
 pub(crate) mod plan;
 pub(crate) mod process;

@@ -37,6 +37,8 @@ pub(crate) struct SimProcess {
     no_more: bool,
     serial: Option<VecDeque<AttemptId>>,
     stop: Option<StopHow>,
+    /// It begins nothing more.
+    recalled: bool,
     /// It runs nothing any more and reports what it gets as not run.
     skipping: bool,
 }
@@ -55,6 +57,7 @@ impl SimProcess {
             no_more: false,
             serial: None,
             stop: None,
+            recalled: false,
             skipping: false,
         }
     }
@@ -143,6 +146,13 @@ impl World {
     }
 
     fn stop(&mut self, id: ProcessId, how: StopHow) {
+        if how == StopHow::Recall {
+            self.saw("recalled");
+            let process = self.p(id);
+            assert!(process.serial.is_some(), "only a process 1 at its serial groups is recalled");
+            process.recalled = true;
+            return;
+        }
         let process = self.p(id);
         process.stop = process.stop.max(Some(how));
         if how == StopHow::Kill {
@@ -234,7 +244,7 @@ impl World {
 
     fn serial(&mut self, id: ProcessId) {
         let process = self.p(id);
-        let skipping = process.skipping;
+        let skipping = process.skipping || process.recalled;
         let Some(list) = process.serial.as_mut() else { return };
         match list.pop_front() {
             Some(attempt) if skipping => {

@@ -40,6 +40,10 @@ const SHIPPING_AFTER_KILL: Duration = Duration::from_secs(1);
 /// A progress report is asked for this long before a hung spec is interrupted.
 const PROGRESS_REPORT: Duration = Duration::from_secs(2);
 
+/// How long a process that has read the answer to its question whether to abort may take to note it
+/// down: nothing but a lock in its memory lies between.
+const ABORT_NOTICED: Duration = Duration::from_secs(1);
+
 /// What the worker tells one of its processes.
 #[derive(Debug)]
 pub(super) enum ToProcess {
@@ -320,6 +324,12 @@ impl Shell {
                         Done::Input(Input::ClusterBack { ticket })
                     });
                 }
+                Output::AwaitAbort(ticket) => {
+                    self.waits.spawn(async move {
+                        tokio::time::sleep(ABORT_NOTICED).await;
+                        Done::Input(Input::AbortSeen { ticket })
+                    });
+                }
                 Output::News(news) => {
                     self.executions.told(&news);
                     tell(&self.context, news).await;
@@ -332,6 +342,8 @@ impl Shell {
     async fn stop(&mut self, order: &ProcessOrder) {
         let ProcessOrder::Stop(how) = order else { return };
         match how {
+            // The process is brought to its end by the answers that it gets.
+            StopHow::Recall => {}
             StopHow::Interrupt => self.control.signal(Signal::Interrupt).await,
             StopHow::Kill => {
                 self.killed = true;

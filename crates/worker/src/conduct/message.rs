@@ -43,6 +43,11 @@ pub enum Input {
         /// The ticket.
         ticket: Ticket,
     },
+    /// The answer to [`Output::AwaitAbort`].
+    AbortSeen {
+        /// The ticket.
+        ticket: Ticket,
+    },
     /// The process and all its descendants are gone.
     Ended {
         /// How.
@@ -65,6 +70,9 @@ pub enum Output {
     CheckCluster(Ticket),
     /// A group was lost to the cluster: come back with [`Input::ClusterBack`] when it answers.
     AwaitCluster(Ticket),
+    /// The process was told to abort: come back with [`Input::AbortSeen`] when it must have taken
+    /// notice.
+    AwaitAbort(Ticket),
     /// Tell the coordinator.
     News(ProcessNews),
 }

@@ -17,6 +17,7 @@
 mod journal;
 mod message;
 mod parallel;
+mod recall;
 mod reports;
 mod serial;
 mod suite_map;
@@ -35,6 +36,7 @@ use multibeam_model::{AttemptId, ProcessId, SpecState};
 use journal::Journal;
 pub use message::{Input, Output, Shipment, Ticket};
 use parallel::{Counter, Parallel};
+use recall::Recall;
 use serial::Serial;
 pub use suite_map::{Expected, SuiteMap};
 use words::{state_for, state_of};
@@ -69,6 +71,7 @@ pub struct Conductor {
     /// Suite-node reports so far.
     suite_nodes: u32,
     waiting: Vec<(Ticket, Waiting)>,
+    recall: Recall,
     stop: Option<StopHow>,
     /// `/suite-did-end` has come.
     complete: bool,
@@ -92,6 +95,7 @@ impl Conductor {
             before_suite: None,
             suite_nodes: 0,
             waiting: Vec::new(),
+            recall: Recall::No,
             stop: None,
             complete: false,
             refused: false,
@@ -109,8 +113,17 @@ impl Conductor {
                 self.cluster_checked(ticket, unreachable, out);
             }
             Input::ClusterBack { ticket } => {
-                if let Some(Waiting::Cluster) = self.take_waiting(ticket) {
+                if let Some(Waiting::Cluster) = self.take_waiting(ticket)
+                    && !self.recall.holds(ticket)
+                {
                     self.go_on(ticket, out);
+                }
+            }
+            Input::AbortSeen { ticket } => {
+                if let Recall::Told(held) = self.recall
+                    && held == ticket
+                {
+                    self.let_go_recalled(out);
                 }
             }
             Input::Ended { end, last_output } => {
@@ -180,8 +193,14 @@ impl Conductor {
             }
             Request::AggregatedNonprimaryProcsReport => Answer::empty_report(),
             // The interrupt is a signal to the process; answering 410 here as well would turn an
-            // interrupted spec into an aborted one.
-            Request::ShouldAbort => Answer::Ok,
+            // interrupted spec into an aborted one. Between two specs there is none.
+            Request::ShouldAbort => match self.recall.asked() {
+                Some(held) => {
+                    out.push(Output::Answer(ticket, Answer::Gone));
+                    return out.push(Output::AwaitAbort(held));
+                }
+                None => Answer::Ok,
+            },
             Request::Abort => {
                 self.journal.tell(ProcessNews::Aborted, out);
                 Answer::Ok
@@ -208,6 +227,11 @@ impl Conductor {
                 }
             }
             ProcessOrder::SerialPhase { attempts } => self.serial.begin(attempts),
+            ProcessOrder::Stop(StopHow::Recall) => {
+                if self.stop.is_none() {
+                    self.recall.order();
+                }
+            }
             ProcessOrder::Stop(how) => {
                 if self.stop.replace(how.max(self.stop.unwrap_or(how))).is_some() {
                     return;
@@ -236,8 +260,14 @@ impl Conductor {
         }
     }
 
+    fn let_go_recalled(&mut self, out: &mut Vec<Output>) {
+        let held = self.recall.let_go();
+        out.extend(held.map(|ticket| Output::Answer(ticket, Answer::Ok)));
+    }
+
     /// A process that is to end must not be held.
     fn let_go(&mut self, out: &mut Vec<Output>) {
+        self.let_go_recalled(out);
         let (held, waiting) = std::mem::take(&mut self.waiting)
             .into_iter()
             .partition(|(_, waiting)| matches!(waiting, Waiting::Cluster));

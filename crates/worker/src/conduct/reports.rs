@@ -100,10 +100,12 @@ impl Conductor {
         out: &mut Vec<Output>,
     ) {
         let Report { attempt, state, .. } = report;
-        // One that failed may have been the last: its process goes on when nothing can be lost.
-        let goes_on = !state.is_failure();
+        // One that failed may have been the last: its process goes on when nothing can be lost. One
+        // that is recalled is held by its last report.
+        let goes_on = !state.is_failure() && !self.recall.is_ordered();
         // By the time that it is durable the process may run another group.
-        let failed = !goes_on || self.parallel.failed(attempt) || self.serial.failed(attempt);
+        let failed =
+            state.is_failure() || self.parallel.failed(attempt) || self.serial.failed(attempt);
         self.waiting.push((ticket, Waiting::Report { attempt, failed, done, goes_on }));
         self.journal.ship(ticket, Shipment::Report(report), goes_on, out);
         if goes_on {
@@ -163,6 +165,7 @@ impl Conductor {
         match self.take_waiting(ticket) {
             Some(Waiting::Report { attempt, failed, done, goes_on }) => {
                 let cluster_lost = matches!(done, ProcessNews::Lost { .. });
+                let over = *reply == Reply::Sealed || cluster_lost;
                 let sealed = ProcessNews::Sealed { attempt, failed };
                 let news = [Some(done), (*reply == Reply::Sealed).then_some(sealed)];
                 self.journal.shipped(ticket, news.into_iter().flatten(), out);
@@ -173,7 +176,10 @@ impl Conductor {
                 if cluster_lost && self.stop.is_none() {
                     self.waiting.push((ticket, Waiting::Cluster));
                     out.push(Output::AwaitCluster(ticket));
-                } else if !goes_on {
+                    return;
+                }
+                let held = over && self.stop.is_none() && !goes_on && self.recall.holds(ticket);
+                if !goes_on && !held {
                     self.go_on(ticket, out);
                 }
             }

@@ -387,3 +387,43 @@ fn what_began_is_told_before_the_end_even_if_nothing_becomes_durable() {
     assert_eq!(told[0], &ProcessNews::Started { attempt: attempt(1) });
     assert!(matches!(told.last(), Some(ProcessNews::Ended { complete: false, .. })), "{told:?}");
 }
+
+/// A process 1 that runs the first of its two serial groups.
+fn at_its_serial_groups() -> Bench {
+    let mut bench = Bench::new(1, None);
+    bench.order(ProcessOrder::NoMoreGroups);
+    bench.answered(Request::Counter);
+    bench.order(ProcessOrder::SerialPhase { attempts: vec![attempt(2), attempt(3)] });
+    bench.answered(Request::HaveNonprimaryProcsFinished);
+    bench
+}
+
+#[test]
+fn a_recalled_process_ends_its_group_and_begins_no_other() {
+    let mut bench = at_its_serial_groups();
+    assert_eq!(bench.order(ProcessOrder::Stop(StopHow::Recall)), []);
+    assert_eq!(bench.answered(Request::ShouldAbort), Answer::Ok, "a spec runs");
+    let (held, _) = bench.ask(report(3, "s", "passed", ""));
+    let out = bench.input(Input::Shipped { ticket: held, reply: Reply::Sealed });
+    assert!(news(&out).contains(&&ProcessNews::Sealed { attempt: attempt(2), failed: false }));
+    assert_eq!(answer_to(&out, held), None, "it would begin its next spec");
+    let (ticket, out) = bench.ask(Request::ShouldAbort);
+    assert_eq!(out, [Output::Answer(ticket, Answer::Gone), Output::AwaitAbort(held)]);
+    assert_eq!(bench.answered(Request::ShouldAbort), Answer::Ok, "it is told once");
+    let out = bench.input(Input::AbortSeen { ticket: held });
+    assert_eq!(out, [Output::Answer(held, Answer::Ok)]);
+    let (ticket, out) = bench.ask(report(4, "t", "skipped", ""));
+    assert_eq!(news(&out), [&ProcessNews::NotRun { attempt: attempt(3) }]);
+    assert_eq!(answer_to(&out, ticket), Some(Answer::Ok));
+}
+
+#[test]
+fn a_recalled_process_can_be_stopped_harder() {
+    let mut bench = at_its_serial_groups();
+    bench.order(ProcessOrder::Stop(StopHow::Recall));
+    let (held, _) = bench.ask(report(3, "s", "passed", ""));
+    bench.input(Input::Shipped { ticket: held, reply: Reply::Sealed });
+    let out = bench.order(ProcessOrder::Stop(StopHow::Interrupt));
+    assert_eq!(answer_to(&out, held), Some(Answer::Ok));
+    assert_eq!(bench.input(Input::AbortSeen { ticket: held }), []);
+}

@@ -1,0 +1,87 @@
+//! What is to be expected of a run, for people, for scripts, and as a chart.
+
+pub mod html;
+pub mod json;
+pub mod text;
+
+use std::collections::BTreeMap;
+
+use multibeam_forecast::{Bar, Forecast, Scene};
+use multibeam_ginkgo::catalog::Catalog;
+use multibeam_model::run::RunSpec;
+use multibeam_model::{ClusterId, ProcessId};
+
+/// A run and what is to be expected of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned<'a> {
+    /// The run.
+    pub run: &'a RunSpec,
+    /// The same as it was played.
+    pub scene: &'a Scene,
+    /// What came of it.
+    pub forecast: &'a Forecast,
+    /// The suites of the targets, by their places in the run file.
+    pub catalogs: &'a BTreeMap<usize, &'a Catalog>,
+    /// What one suite process is taken to need, in bytes.
+    pub process_memory: u64,
+}
+
+/// What the figures rest on, said under every plan.
+pub(crate) const ASSUMPTIONS: &str = "Durations come from the built-in table of a Kubernetes v1.30 \
+conformance run (other specs: the median of their SIG); a process takes 2 s to start, its \
+before-suite 2 s, its after-suite 2 s.";
+
+/// A row of the chart: what one place for a process does. Processes that follow each other share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Row<'a> {
+    pub(crate) bars: Vec<&'a Bar>,
+}
+
+// === impl Planned ===
+
+impl<'a> Planned<'a> {
+    /// The specs of a bar, in short.
+    pub(crate) fn name(&self, bar: &Bar) -> String {
+        let catalog = self.catalogs.get(&(bar.target.0 as usize));
+        let Some(catalog) = catalog else {
+            return format!("group {}", bar.group);
+        };
+        let place = bar.group.0 as usize;
+        let parallel = catalog.groups.len();
+        let specs = match place.checked_sub(parallel) {
+            Some(serial) => catalog.serial_groups.get(serial),
+            None => catalog.groups.get(place),
+        };
+        let mut selected =
+            specs.into_iter().flatten().filter(|spec| catalog.spec(**spec).is_selected());
+        let first = selected.next().map(|spec| catalog.full_text(*spec)).unwrap_or_default();
+        match selected.count() {
+            0 => first,
+            more => format!("{first} (and {more} more)"),
+        }
+    }
+
+    /// The rows of a cluster: one for each process number, in order.
+    pub(crate) fn rows(&self, cluster: ClusterId) -> Vec<Row<'a>> {
+        let bars = self.forecast.course.bars.iter().filter(|bar| bar.cluster == cluster);
+        let mut rows: BTreeMap<u32, Row<'a>> = BTreeMap::new();
+        let number = |process: ProcessId| process.number.0;
+        for bar in bars {
+            rows.entry(number(bar.process)).or_default().bars.push(bar);
+        }
+        rows.into_values().collect()
+    }
+
+    /// The most processes that a cluster has at a time.
+    pub(crate) fn processes(&self, cluster: ClusterId) -> u64 {
+        let lives = self.forecast.course.lives.iter().filter(|life| life.cluster == cluster);
+        let mut changes: Vec<_> =
+            lives.flat_map(|life| [(life.from, 1_i64), (life.to, -1)]).collect();
+        changes.sort_unstable();
+        let counts = changes.into_iter().scan(0, |count, (_, change)| {
+            *count += change;
+            Some(*count)
+        });
+        u64::try_from(counts.max().unwrap_or(0)).unwrap_or(0)
+    }
+}

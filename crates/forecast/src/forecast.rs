@@ -1,0 +1,277 @@
+//! What is to be expected of a run before it begins.
+
+use std::time::Duration;
+
+use multibeam_model::{ClusterId, TargetId};
+
+use crate::bound::limit;
+use crate::course::{Bar, Course};
+use crate::draw::Draw;
+use crate::play::{Takes, play};
+use crate::scene::{ClusterScene, Scene};
+
+/// How many runs with other durations give the range.
+const SAMPLES: u64 = 40;
+
+/// How far durations differ from run to run: the standard deviation of their logarithm. With 0.3,
+/// two of three specs are within a third of what was expected.
+const SPREAD: f64 = 0.3;
+
+/// How many processes more a cluster is asked about.
+pub const MORE_PROCESSES: u32 = 8;
+
+/// What is to be expected of a run.
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    /// The run as it goes when everything takes what it is expected to.
+    pub course: Course,
+    /// Its targets, by [`TargetId`].
+    pub targets: Vec<TargetForecast>,
+}
+
+/// What is to be expected of one target.
+#[derive(Clone, Debug)]
+pub struct TargetForecast {
+    /// When it is over, from the start of the run.
+    pub expected: Duration,
+    /// Eight of ten runs with other durations are over in this time.
+    pub range: (Duration, Duration),
+    /// What no schedule can beat on its clusters, start-ups and other targets aside.
+    pub limit: Duration,
+    /// What its end waits for, in the order of time: on the cluster that is done last, the groups of
+    /// the process that the serial part waits for, then the serial groups.
+    pub critical: Vec<Bar>,
+    /// When it would be over with one more cluster like its largest.
+    pub with_cluster: Duration,
+    /// When it would be over with [`MORE_PROCESSES`] more on each of its clusters.
+    pub with_processes: Duration,
+}
+
+/// Why there is nothing to expect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ForecastError {
+    /// A target has no cluster.
+    NoCluster {
+        /// The target's name.
+        target: String,
+    },
+    /// None of a target's clusters offers a process.
+    NoProcess {
+        /// The target's name.
+        target: String,
+        /// Its clusters.
+        clusters: Vec<String>,
+    },
+    /// The scheduler would wait for ever, which is a mistake of its own.
+    Endless,
+}
+
+impl std::fmt::Display for ForecastError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoCluster { target } => write!(
+                f,
+                "expected target {target} to have a cluster, but it has none (hint: name at least \
+                 one under its `clusters`)"
+            ),
+            Self::NoProcess { target, clusters } => write!(
+                f,
+                "expected a cluster of target {target} to offer a process, but {} offer none \
+                 (hint: `workers` and `processes` of a cluster must both be at least 1)",
+                clusters.join(", ")
+            ),
+            Self::Endless => f.write_str("the schedule of this run never ends"),
+        }
+    }
+}
+
+impl std::error::Error for ForecastError {}
+
+/// Plays a run, and plays it again with other durations and on more clusters and processes.
+///
+/// # Errors
+/// [`ForecastError`] when a target has nothing that it could run on.
+pub fn forecast(scene: &Scene) -> Result<Forecast, ForecastError> {
+    check(scene)?;
+    let course = play(scene, &Takes::new()).ok_or(ForecastError::Endless)?;
+    let samples: Vec<Course> = (0..SAMPLES)
+        .map(|seed| play(scene, &perturbed(scene, seed)).ok_or(ForecastError::Endless))
+        .collect::<Result<_, _>>()?;
+    let targets = scene.targets().map(|(id, _)| of_target(scene, id, &course, &samples));
+    let targets = targets.collect::<Result<_, _>>()?;
+    Ok(Forecast { course, targets })
+}
+
+fn check(scene: &Scene) -> Result<(), ForecastError> {
+    for (id, target) in scene.targets() {
+        let clusters: Vec<_> = clusters_of(scene, id).collect();
+        let target = target.name.clone();
+        if clusters.is_empty() {
+            return Err(ForecastError::NoCluster { target });
+        }
+        if clusters.iter().all(|cluster| cluster.slots() == 0) {
+            let clusters = clusters.iter().map(|cluster| cluster.name.clone()).collect();
+            return Err(ForecastError::NoProcess { target, clusters });
+        }
+    }
+    Ok(())
+}
+
+fn clusters_of(scene: &Scene, target: TargetId) -> impl Iterator<Item = &ClusterScene> {
+    let target = scene.targets.get(target.0 as usize);
+    let ids = target.into_iter().flat_map(|target| &target.clusters);
+    ids.filter_map(|id| scene.clusters.get(id.0 as usize))
+}
+
+fn of_target(
+    scene: &Scene,
+    id: TargetId,
+    course: &Course,
+    samples: &[Course],
+) -> Result<TargetForecast, ForecastError> {
+    let end = |course: &Course| course.ends.get(&id).copied().unwrap_or_default();
+    let mut ends: Vec<Duration> = samples.iter().map(end).collect();
+    ends.sort_unstable();
+    let at = |tenths: usize| ends.get(ends.len() * tenths / 10).copied().unwrap_or_default();
+    let range = (at(1).min(end(course)), at(9).max(end(course)));
+    let again = |scene: &Scene| {
+        let course = play(scene, &Takes::new()).ok_or(ForecastError::Endless)?;
+        Ok::<Duration, ForecastError>(end(&course))
+    };
+    Ok(TargetForecast {
+        expected: end(course),
+        range,
+        limit: limit_of(scene, id),
+        critical: critical(course, id),
+        with_cluster: again(&one_more_cluster(scene, id))?,
+        with_processes: again(&more_processes(scene, id))?,
+    })
+}
+
+/// The limit on the clusters of a target; where they differ in size, with their average.
+fn limit_of(scene: &Scene, id: TargetId) -> Duration {
+    let usable = clusters_of(scene, id).map(ClusterScene::slots).filter(|slots| *slots > 0);
+    let slots: Vec<u32> = usable.collect();
+    let clusters = u32::try_from(slots.len()).unwrap_or(u32::MAX);
+    let Some(target) = scene.targets.get(id.0 as usize).filter(|_| clusters > 0) else {
+        return Duration::ZERO;
+    };
+    let processes = slots.iter().sum::<u32>().div_ceil(clusters);
+    limit(&target.plan, clusters, processes).unwrap_or_default()
+}
+
+/// Every duration drawn anew around what is expected.
+fn perturbed(scene: &Scene, seed: u64) -> Takes {
+    let mut draw = Draw(seed);
+    let groups = scene.targets().flat_map(|(id, target)| {
+        target.plan.groups.iter().map(move |group| ((id, group.id), group.expected))
+    });
+    groups.map(|(key, time)| (key, time.mul_f64(draw.log_normal(SPREAD)))).collect()
+}
+
+fn one_more_cluster(scene: &Scene, id: TargetId) -> Scene {
+    let mut scene = scene.clone();
+    let largest = clusters_of(&scene, id).max_by_key(|cluster| cluster.slots());
+    if let Some(more) =
+        largest.map(|like| ClusterScene { name: "one more".to_owned(), ..like.clone() })
+    {
+        let new = ClusterId(u32::try_from(scene.clusters.len()).unwrap_or(u32::MAX));
+        scene.clusters.push(more);
+        if let Some(target) = scene.targets.get_mut(id.0 as usize) {
+            target.clusters.push(new);
+        }
+    }
+    scene
+}
+
+fn more_processes(scene: &Scene, id: TargetId) -> Scene {
+    let mut scene = scene.clone();
+    let ids = scene.targets.get(id.0 as usize).map(|t| t.clusters.clone()).unwrap_or_default();
+    for id in ids {
+        let cluster = scene.clusters.get_mut(id.0 as usize);
+        if let Some(slots) = cluster.and_then(|cluster| cluster.workers.first_mut()) {
+            *slots += MORE_PROCESSES;
+        }
+    }
+    scene
+}
+
+/// See [`TargetForecast::critical`].
+fn critical(course: &Course, id: TargetId) -> Vec<Bar> {
+    let bars = || course.bars.iter().filter(|bar| bar.target == id && bar.sealed);
+    let Some(last) = bars().max_by_key(|bar| bar.to) else {
+        return Vec::new();
+    };
+    let session = |bar: &&Bar| bar.process.session == last.process.session;
+    let mut path: Vec<Bar> = bars().filter(session).filter(|bar| bar.serial).copied().collect();
+    let before = bars().filter(session).filter(|bar| !bar.serial).max_by_key(|bar| bar.to);
+    if let Some(before) = before {
+        let same = |bar: &&Bar| !bar.serial && bar.process == before.process;
+        path.extend(bars().filter(same).copied());
+    }
+    path.sort_by_key(|bar| bar.from);
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use multibeam_model::GroupId;
+    use multibeam_model::plan::{GroupPlan, TargetPlan};
+
+    use super::*;
+    use crate::scene::{Costs, TargetScene};
+
+    fn scene(clusters: &[&[u32]], groups: &[(bool, u64)]) -> Scene {
+        let group = |(id, (serial, secs)): (u32, &(bool, u64))| GroupPlan {
+            id: GroupId(id),
+            serial: *serial,
+            reports: 1,
+            expected: Duration::from_secs(*secs),
+            twin: None,
+            avoid_first: false,
+            limit: None,
+        };
+        let groups = (0..).zip(groups).map(group).collect();
+        let scenes = (0..).zip(clusters).map(|(n, workers): (u32, _)| ClusterScene {
+            workers: workers.to_vec(),
+            ..ClusterScene::new(&format!("c{n}"), 1)
+        });
+        let clusters: Vec<ClusterScene> = scenes.collect();
+        let ids = (0..).map(ClusterId).take(clusters.len()).collect();
+        let plan = TargetPlan { target: TargetId(0), groups };
+        let targets = vec![TargetScene { name: "t".to_owned(), clusters: ids, plan }];
+        Scene { targets, clusters, costs: Costs::NOTHING }
+    }
+
+    #[test]
+    fn the_path_leads_from_the_longest_process_to_the_serial_groups() {
+        let scene = scene(&[&[2]], &[(false, 50), (false, 20), (false, 20), (true, 10)]);
+        let forecast = forecast(&scene).expect("it can run");
+        let target = &forecast.targets[0];
+        assert_eq!(target.expected, Duration::from_secs(60));
+        assert_eq!(target.limit, Duration::from_secs(60));
+        let path: Vec<u32> = target.critical.iter().map(|bar| bar.group.0).collect();
+        assert_eq!(path, [0, 3]);
+        assert!(target.range.0 <= target.expected && target.expected <= target.range.1);
+        assert_eq!(target.with_cluster, Duration::from_secs(50), "the serial group goes there");
+        assert_eq!(target.with_processes, Duration::from_secs(60), "nothing is gained");
+    }
+
+    #[test]
+    fn nothing_to_run_on_is_said() {
+        let groups = &[(false, 5)];
+        let no = |clusters: &[&[u32]]| forecast(&scene(clusters, groups)).expect_err("nowhere");
+        assert_eq!(no(&[]), ForecastError::NoCluster { target: "t".to_owned() });
+        let clusters = vec!["c0".to_owned(), "c1".to_owned()];
+        let none = ForecastError::NoProcess { target: "t".to_owned(), clusters };
+        assert_eq!(no(&[&[0], &[]]), none);
+        assert!(none.to_string().contains("hint"));
+    }
+
+    #[test]
+    fn an_empty_target_is_over_at_once() {
+        let forecast = forecast(&scene(&[&[1]], &[])).expect("it can run");
+        assert_eq!(forecast.targets[0].expected, Duration::ZERO);
+        assert!(forecast.targets[0].critical.is_empty());
+    }
+}
