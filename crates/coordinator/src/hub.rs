@@ -75,6 +75,11 @@ impl Task {
         }
     }
 
+    /// See [`Workers::expect_other_renewals`].
+    pub(crate) fn expect_other_renewals(&mut self, after: Duration) {
+        self.workers.expect_other_renewals(after);
+    }
+
     /// Goes on with the runs of an earlier coordinator. Those that have a session keep their
     /// clusters, whoever else wants them.
     pub(crate) fn take_over(&mut self, runs: Vec<Begin>) {

@@ -248,6 +248,7 @@ impl Candidate {
         tokio::pin!(attendance);
         // An earlier coordinator that was forced out may have granted leases a moment ago.
         let margin = if self.take_over { CONFIRMED } else { Duration::ZERO };
+        task.expect_other_renewals(margin);
         let open = retry(Backoff::SERVICE, random, || {
             takeover::open_runs(&self.ledger, &self.host, margin)
         });

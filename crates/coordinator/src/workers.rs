@@ -27,6 +27,8 @@ pub(crate) struct Workers {
     /// Workers that were given up, and when they were last heard from; their attempts are lost, so
     /// they may not come back as they were.
     lost: BTreeMap<WorkerId, Moment>,
+    /// Since when no earlier coordinator can have renewed a lease.
+    sole_since: Moment,
 }
 
 /// One worker.
@@ -160,9 +162,9 @@ impl Workers {
         match self.known.get(worker) {
             Some(known) => {
                 let any = known.processes.iter().any(|(of, _)| of == run);
-                (any || !known.stands).then_some(known.heard)
+                (any || !known.stands).then(|| known.renewed(self.sole_since))
             }
-            None => Some(self.lost.get(worker).copied().unwrap_or(Clock::OFFICE)),
+            None => Some(self.lost.get(worker).copied().unwrap_or(self.sole_since)),
         }
     }
 
@@ -190,9 +192,14 @@ impl Workers {
         workers.map(|worker| (&worker.hello, worker.unready.as_deref()))
     }
 
+    /// An earlier coordinator may have renewed leases for so long after this one took office.
+    pub(crate) fn expect_other_renewals(&mut self, after: Duration) {
+        self.sole_since = Clock::OFFICE + after;
+    }
+
     /// Takes out the workers that were silent for longer than this.
     pub(crate) fn expire(&mut self, patience: Duration, now: Moment) -> Vec<Hello> {
-        let silent = |worker: &Worker| now.since(worker.heard) > patience;
+        let silent = |worker: &Worker| now.since(worker.renewed(self.sole_since)) > patience;
         let gone: Vec<WorkerId> = self
             .known
             .iter()
@@ -205,12 +212,21 @@ impl Workers {
     /// Gives a worker up.
     pub(crate) fn remove(&mut self, worker: &WorkerId) -> Option<Hello> {
         let removed = self.known.remove(worker)?;
-        self.lost.insert(worker.clone(), removed.heard);
+        self.lost.insert(worker.clone(), removed.renewed(self.sole_since));
         Some(removed.hello)
     }
 }
 
 impl Worker {
+    /// When its lease can have been renewed last. One that has told how its processes stand obeys
+    /// this coordinator and no earlier one; before, it may not even know that there is a new one.
+    fn renewed(&self, sole_since: Moment) -> Moment {
+        match self.stands {
+            true => self.heard,
+            false => self.heard.max(sole_since),
+        }
+    }
+
     fn put(&mut self, message: CoordinatorMessage, traceparents: Vec<String>, number: u64) {
         let Some((_, stream)) = &self.stream else { return };
         let acknowledged = self.inbox.last();

@@ -35,3 +35,11 @@ fn a_promise_that_a_void_loss_broke() {
 fn a_failure_that_only_the_ledger_knows() {
     ends_well(206);
 }
+
+/// Office was taken by force from a coordinator that was cut off from the aggregators. A worker had
+/// greeted the new one and not been answered, went back to the old one, and had its lease renewed
+/// there; the new one gave it up as if nobody else could have done that.
+#[test]
+fn a_lease_that_the_coordinator_before_renewed() {
+    ends_well(1_370);
+}

@@ -46,7 +46,7 @@ impl Takeover {
 impl Office {
     /// Since when nobody else can have renewed a lease. One whose office was taken by force may
     /// have gone on until it noticed.
-    fn sole_since(&self) -> Moment {
+    pub(super) fn sole_since(&self) -> Moment {
         match self.forced {
             true => self.since + scale::OFFICE,
             false => self.since,

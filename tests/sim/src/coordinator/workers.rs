@@ -37,17 +37,29 @@ struct Known {
 
 impl Workers {
     /// When the processes that a worker may still have can have had their lease renewed last;
-    /// `None` when it has none. `office` is when this coordinator took office: since then nobody
-    /// else has renewed anything.
-    pub(super) fn last_renewal(&self, worker: &WorkerId, office: Moment) -> Option<Moment> {
+    /// `None` when it has none. `sole` is since when nobody else can have renewed anything.
+    pub(super) fn last_renewal(&self, worker: &WorkerId, sole: Moment) -> Option<Moment> {
         match self.known.get(worker) {
-            Some(known) => (!known.processes.is_empty() || !known.settled).then_some(known.heard),
-            None => Some(self.lost.get(worker).copied().unwrap_or(office)),
+            Some(known) => {
+                (!known.processes.is_empty() || !known.settled).then(|| known.renewed(sole))
+            }
+            None => Some(self.lost.get(worker).copied().unwrap_or(sole)),
         }
     }
 
     pub(super) fn all(&self) -> Vec<(Hello, bool)> {
         self.known.values().map(|known| (known.hello.clone(), known.unready)).collect()
+    }
+}
+
+impl Known {
+    /// When its lease can have been renewed last. Before it settles it may not even know that there
+    /// is a new coordinator.
+    fn renewed(&self, sole: Moment) -> Moment {
+        match self.settled {
+            true => self.heard,
+            false => self.heard.max(sole),
+        }
     }
 }
 
@@ -209,7 +221,8 @@ impl World {
         let now = self.local(self.coordinator_host(n));
         let patience = self.patience();
         let Some(office) = self.office(n) else { return };
-        let silent = |known: &Known| now.since(known.heard) > patience;
+        let sole = office.sole_since();
+        let silent = |known: &Known| now.since(known.renewed(sole)) > patience;
         let known = office.workers.known.iter();
         let gone: Vec<WorkerId> =
             known.filter(|(_, known)| silent(known)).map(|(id, _)| id.clone()).collect();
@@ -218,7 +231,7 @@ impl World {
                 self.office(n).and_then(|office| office.workers.known.remove(&worker))
             {
                 if let Some(office) = self.office(n) {
-                    office.workers.lost.insert(worker.clone(), known.heard);
+                    office.workers.lost.insert(worker.clone(), known.renewed(sole));
                 }
                 self.seen.count("worker given up");
                 self.check_nothing_lives(n, &worker);
