@@ -18,7 +18,8 @@ use crate::timers::CLEANUP_LIMIT;
 use crate::{Input, Output};
 
 /// So many processes in a row may end by themselves without having done anything, and so many
-/// sessions of a target on a cluster; then no more are started.
+/// sessions of a target on a cluster; then no more are started. Processes that die with the lease of
+/// their worker are not among them.
 pub(crate) const MAX_FUTILE: u32 = 3;
 
 impl Run {
@@ -46,6 +47,7 @@ impl Run {
                 {
                     target.prepare(plan);
                     self.find_live(id);
+                    self.give_up_used_up(id);
                 }
             }
             Input::TargetRefused { target, cause, verdict } => {
@@ -242,7 +244,10 @@ impl Run {
         }
         self.hand_back(&process);
         self.commit(vec![Decision::EndProcess { process: id, complete }]);
-        self.judge(id, &process, complete, last_output);
+        // That the worker was cut off from its coordinator says nothing about the suite.
+        if end != ProcessEnd::LeaseExpired {
+            self.judge(id, &process, complete, last_output);
+        }
         if let Some(cluster) = cluster
             && !lost.is_empty()
         {
