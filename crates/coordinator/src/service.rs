@@ -2,7 +2,7 @@
 
 mod resume;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,7 +71,6 @@ impl CoordinatorService {
             recovered: None,
             catalogs: BTreeMap::new(),
             admitted: BTreeMap::new(),
-            failed_nodes: BTreeSet::new(),
             ended: Vec::new(),
             holder: self.host.clone(),
         })
