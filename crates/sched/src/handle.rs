@@ -12,7 +12,7 @@ use multibeam_model::{AttemptId, Cause, LossCause, ProcessId, SessionId, WorkerI
 use crate::cluster::{Cleaning, Worker};
 use crate::group::Stand;
 use crate::run::Run;
-use crate::session::{Process, Why};
+use crate::session::{Process, Running, Why};
 use crate::target::{Halt, Out};
 use crate::timers::CLEANUP_LIMIT;
 use crate::{Input, Output};
@@ -139,7 +139,13 @@ impl Run {
             ProcessNews::Lost { attempt, cause } => self.lose(attempt, cause),
             ProcessNews::NotRun { attempt } => {
                 process.spoiled = true;
-                self.give_back(attempt);
+                // One that was interrupted because it hung has begun, whatever it reports.
+                let hung = process.stop.is_some_and(|stop| stop.why == Why::Hung(attempt));
+                let running = process.running.iter().find(|running| running.attempt == attempt);
+                match running.filter(|_| hung).map(hung_for) {
+                    Some(cause) => self.lose(attempt, cause),
+                    None => self.give_back(attempt),
+                }
             }
             ProcessNews::Mismatch { message } => {
                 self.stop_target(id.session, Cause::Refused(message));
@@ -225,11 +231,7 @@ impl Run {
         for running in &process.running {
             let attempt = running.attempt;
             let cause = match process.stop.map(|stop| stop.why) {
-                Some(Why::Hung(hung)) if hung == attempt => {
-                    let limit = running.limit.unwrap_or_default().as_millis();
-                    let limit_ms = u64::try_from(limit).unwrap_or(u64::MAX);
-                    LossCause::Hung { limit_ms }
-                }
+                Some(Why::Hung(hung)) if hung == attempt => hung_for(running),
                 Some(Why::ClusterGivenUp) => {
                     LossCause::ClusterLost { cluster: name.clone().unwrap_or_default() }
                 }
@@ -399,4 +401,10 @@ impl Run {
             self.stop(place, StopHow::Kill, Why::Useless);
         }
     }
+}
+
+/// The loss of an attempt that ran longer than its limit.
+fn hung_for(running: &Running) -> LossCause {
+    let limit = running.limit.unwrap_or_default().as_millis();
+    LossCause::Hung { limit_ms: u64::try_from(limit).unwrap_or(u64::MAX) }
 }
