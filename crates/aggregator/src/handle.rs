@@ -228,6 +228,11 @@ impl Handle {
         }
     }
 
+    /// Whether this member takes that one for the leader.
+    pub(crate) fn is_led_by(&self, id: NodeId) -> bool {
+        self.shared.read_node().leader() == Some(id)
+    }
+
     /// The error of a member that does not lead.
     pub(crate) fn not_leader(&self) -> LedgerError {
         LedgerError::NotLeader { leader: self.leader(None) }

@@ -34,6 +34,10 @@ impl LedgerService {
         Self { ledger, forward, clusters: Clusters::default() }
     }
 
+    fn way(&self) -> (&Handle, Option<&Forward>) {
+        (&self.ledger, self.forward.as_ref())
+    }
+
     async fn commit(
         &self,
         commands: Vec<Bytes>,
@@ -106,7 +110,7 @@ impl Ledger for LedgerService {
             let replies = self.commit(message.commands, may_be_proposed).await?;
             Ok(wire::ProposeResponse { replies })
         };
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+        at_the_leader(self.way(), request, here, async |forward, leader, request| {
             forward.ledger(leader)?.propose(request).await
         })
         .await
@@ -123,7 +127,7 @@ impl Ledger for LedgerService {
             let replies = self.commit(message.commands, allowed).await?;
             Ok(wire::ReportResponse { replies })
         };
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, mut request| {
+        at_the_leader(self.way(), request, here, async |forward, leader, mut request| {
             if let Some(cluster) = &cluster {
                 let cluster = MetadataValue::from_bytes(cluster.as_bytes());
                 request.metadata_mut().insert_bin(CLUSTER, cluster);
