@@ -142,10 +142,14 @@ impl Ledger for LedgerService {
         request: Request<wire::AttendRequest>,
     ) -> Result<Response<wire::AttendResponse>, Status> {
         let here = async |message: wire::AttendRequest| {
-            let newest = self.ledger.attend(Epoch(message.epoch)).await?;
+            let epoch = Epoch(message.epoch);
+            let newest = match message.leaves {
+                false => self.ledger.attend(epoch).await?,
+                true => self.ledger.leave(epoch).await?,
+            };
             Ok(wire::AttendResponse { newest: newest.0 })
         };
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+        at_the_leader(self.way(), request, here, async |forward, leader, request| {
             forward.ledger(leader)?.attend(request).await
         })
         .await
