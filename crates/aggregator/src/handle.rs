@@ -170,7 +170,19 @@ impl Handle {
     /// # Errors
     /// [`LedgerError::NotLeader`] or [`LedgerError::Stopped`].
     pub async fn attend(&self, epoch: Epoch) -> Result<Epoch, LedgerError> {
-        match self.ask(Question::Attend(epoch)).await? {
+        self.ask_for_epoch(Question::Attend(epoch), epoch).await
+    }
+
+    /// Notes that the coordinator of this epoch gives its office back; the newest epoch comes back.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotLeader`] or [`LedgerError::Stopped`].
+    pub async fn leave(&self, epoch: Epoch) -> Result<Epoch, LedgerError> {
+        self.ask_for_epoch(Question::Leave(epoch), epoch).await
+    }
+
+    async fn ask_for_epoch(&self, question: Question, epoch: Epoch) -> Result<Epoch, LedgerError> {
+        match self.ask(question).await? {
             Answer::InOffice(Ok(())) => Ok(epoch),
             Answer::InOffice(Err(newest)) => Ok(newest),
             other => Err(self.error(other)),
@@ -226,6 +238,11 @@ impl Handle {
                 LedgerError::Stopped
             }
         }
+    }
+
+    /// Whether this member takes that one for the leader.
+    pub(crate) fn is_led_by(&self, id: NodeId) -> bool {
+        self.shared.read_node().leader() == Some(id)
     }
 
     /// The error of a member that does not lead.

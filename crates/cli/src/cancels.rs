@@ -66,10 +66,9 @@ impl Cancels {
         self.doubt = (!force).then(|| Instant::now() + SOON);
         self.end = self.end.or_else(|| force.then(|| Instant::now() + LAST));
         match force {
-            false => {
-                "cancelling: running specs are interrupted and clean up; Ctrl-C again kills them"
-            }
-            true => "killing what is left",
+            // What it means is told when the run is cancelled.
+            false => "cancelling; Ctrl-C again kills what runs",
+            true => "killing",
         }
     }
 

@@ -1,5 +1,6 @@
 //! From the run file's words to the model's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,6 +72,15 @@ pub fn absolute(directory: &Path, path: &str) -> PathBuf {
         }
     }
     out
+}
+
+/// A path for people: without `..`, wherever symbolic links lead, if there is such a file.
+pub(crate) fn shown(path: &str) -> Cow<'_, str> {
+    let parents = Path::new(path).components().any(|part| part == std::path::Component::ParentDir);
+    match std::fs::canonicalize(path) {
+        Ok(found) if parents => Cow::Owned(found.to_string_lossy().into_owned()),
+        _ => Cow::Borrowed(path),
+    }
 }
 
 fn text(directory: &Path, path: &str) -> String {

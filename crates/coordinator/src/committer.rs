@@ -4,11 +4,16 @@
 use multibeam_model::command::{Change, Command, Decision, Refusal, Reply};
 use multibeam_model::event::What;
 use multibeam_model::link::CoordinatorMessage;
-use multibeam_model::{AttemptId, Epoch, RunId, WorkerId};
+use multibeam_model::record::RunRecord;
+use multibeam_model::{Epoch, RunId, WorkerId};
+use multibeam_rt::backoff::{Backoff, random, retry};
+use multibeam_sched::Input;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tonic::Status;
 use tracing::{Instrument as _, Span};
 
+use crate::judge::{self, NotTaken};
 use crate::ledger::Ledger;
 use crate::messages::ToHub;
 
@@ -58,10 +63,9 @@ pub(crate) struct Performed {
     pub(crate) sends: Vec<(WorkerId, CoordinatorMessage)>,
     /// To be shown now.
     pub(crate) events: Vec<What>,
-    /// Hand-outs that were refused; their orders are not sent.
-    pub(crate) refused: Vec<(AttemptId, Refusal)>,
-    /// Losses that came after the seal.
-    pub(crate) voided: Vec<AttemptId>,
+    /// For the scheduler, in order: what was decided too late, and hand-outs that were refused, whose
+    /// orders are not sent.
+    pub(crate) not_taken: Vec<Input>,
     /// Losses and returns that took effect.
     pub(crate) ended: Vec<Decision>,
     /// A newer coordinator is in office.
@@ -78,62 +82,115 @@ pub(crate) async fn run(
     mut effects: mpsc::UnboundedReceiver<Effect>,
     hub: mpsc::Sender<ToHub>,
 ) {
-    while let Some(first) = effects.recv().await {
-        let mut batch = vec![first];
-        let mut decisions = batch[0].decisions.len();
-        while decisions < BATCH
-            && let Ok(effect) = effects.try_recv()
-        {
-            decisions += effect.decisions.len();
-            batch.push(effect);
-        }
-        let commands: Vec<Command> = batch
-            .iter()
-            .flat_map(|effect| &effect.decisions)
-            .map(|decision| Command::Run {
-                run: run.clone(),
-                change: Change::Decide { epoch, decision: decision.clone() },
-            })
-            .collect();
-        let replies = match commands.len() {
-            0 => Ok(Vec::new()),
-            _ => {
-                let span = batch[0].span.clone().unwrap_or_else(Span::none);
-                ledger.propose(&commands).instrument(span).await
-            }
-        };
-        let performed = match replies {
-            Ok(replies) => perform(batch, replies),
-            Err(status) => {
-                let reason = Some(status.message().to_owned());
-                Performed { refused_for_good: reason, ..Performed::default() }
-            }
-        };
+    let committer = Committer { ledger, run, epoch };
+    let mut held_back = None;
+    while let Some(batch) = next_batch(&mut held_back, &mut effects).await {
+        let performed = committer.commit(batch).await.unwrap_or_else(|status| Performed {
+            refused_for_good: Some(status.message().to_owned()),
+            ..Performed::default()
+        });
         let fenced = performed.newest.is_some() || performed.refused_for_good.is_some();
-        let to_hub = ToHub::Performed { run: run.clone(), performed };
+        let to_hub = ToHub::Performed { run: committer.run.clone(), performed };
         if hub.send(to_hub).await.is_err() || fenced {
             return;
         }
     }
 }
 
-fn perform(batch: Vec<Effect>, replies: Vec<Reply>) -> Performed {
+/// Waits for an effect and takes what else is there. A verdict is held back until everything before
+/// it is in the ledger, which is asked what it has to say then.
+async fn next_batch(
+    held_back: &mut Option<Effect>,
+    effects: &mut mpsc::UnboundedReceiver<Effect>,
+) -> Option<Vec<Effect>> {
+    let first = match held_back.take() {
+        Some(effect) => effect,
+        None => effects.recv().await?,
+    };
+    let mut verdicts_only = judge::is_verdict(&first);
+    let mut decisions = first.decisions.len();
+    let mut batch = vec![first];
+    while decisions < BATCH
+        && let Ok(effect) = effects.try_recv()
+    {
+        let verdict = judge::is_verdict(&effect);
+        if verdict && !verdicts_only {
+            *held_back = Some(effect);
+            break;
+        }
+        verdicts_only &= verdict;
+        decisions += effect.decisions.len();
+        batch.push(effect);
+    }
+    Some(batch)
+}
+
+/// What stays the same over all batches.
+struct Committer {
+    ledger: Ledger,
+    run: RunId,
+    epoch: Epoch,
+}
+
+impl Committer {
+    /// Has the ledger take a batch in.
+    ///
+    /// # Errors
+    /// When it never will.
+    async fn commit(&self, mut batch: Vec<Effect>) -> Result<Performed, Status> {
+        if batch.iter().any(judge::is_verdict) {
+            let record = self.record().await?;
+            batch.iter_mut().for_each(|effect| judge::raise(effect, &record));
+        }
+        let decisions = batch.iter().flat_map(|effect| &effect.decisions);
+        let commands: Vec<Command> = decisions
+            .map(|decision| Command::Run {
+                run: self.run.clone(),
+                change: Change::Decide { epoch: self.epoch, decision: decision.clone() },
+            })
+            .collect();
+        let replies = match commands.len() {
+            0 => Vec::new(),
+            _ => {
+                let span = batch[0].span.clone().unwrap_or_else(Span::none);
+                self.ledger.propose(&commands).instrument(span).await?
+            }
+        };
+        let (mut performed, not_taken) = perform(batch, replies);
+        if performed.newest.is_none() {
+            let record = match not_taken.shows_seals() {
+                true => Some(self.record().await?),
+                false => None,
+            };
+            performed.not_taken = not_taken.inputs(record.as_ref());
+        }
+        Ok(performed)
+    }
+
+    async fn record(&self) -> Result<RunRecord, Status> {
+        retry(Backoff::SERVICE, random, || self.ledger.record(&self.run)).await
+    }
+}
+
+/// What follows from the ledger's replies.
+fn perform(batch: Vec<Effect>, replies: Vec<Reply>) -> (Performed, NotTaken) {
     let mut performed = Performed::default();
+    let mut not_taken = NotTaken::default();
     let mut replies = replies.into_iter();
     for effect in batch {
-        let refused_before = performed.refused.len();
+        let refused_before = not_taken.refused.len();
         for decision in effect.decisions {
             match (replies.next(), &decision) {
                 (Some(Reply::Refused(Refusal::OldEpoch { newest })), _) => {
                     performed.newest = Some(newest);
                 }
                 (Some(Reply::Refused(why)), Decision::HandOut { attempt, .. }) => {
-                    performed.refused.push((*attempt, why));
+                    not_taken.refused.push((*attempt, why));
                 }
                 (
                     Some(Reply::AlreadySealed),
                     Decision::Lose { attempt, .. } | Decision::Return { attempt },
-                ) => performed.voided.push(*attempt),
+                ) => not_taken.voided.push(*attempt),
                 (Some(Reply::Refused(why)), decision) => {
                     let kind = kind(decision);
                     tracing::error!(kind, %why, "the ledger refuses a decision");
@@ -147,12 +204,12 @@ fn perform(batch: Vec<Effect>, replies: Vec<Reply>) -> Performed {
         if performed.newest.is_some() {
             break;
         }
-        if performed.refused.len() == refused_before {
+        if not_taken.refused.len() == refused_before {
             performed.sends.extend(effect.sends);
         }
         performed.events.extend(effect.events);
     }
-    performed
+    (performed, not_taken)
 }
 
 /// A decision's kind, for the log; the rest of it may be long.
@@ -173,3 +230,6 @@ fn kind(decision: &Decision) -> &'static str {
         Decision::EndProcess { .. } => "end of a process",
     }
 }
+
+#[cfg(test)]
+mod tests;

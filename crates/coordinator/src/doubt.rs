@@ -1,5 +1,6 @@
-//! What an earlier coordinator may have left running. A worker that cannot be reached goes on with
-//! what it has until its lease is over; nothing that it may still run is handed out before.
+//! What may still run of a run that is taken up again after its end, or that no coordinator could
+//! take over. A worker that cannot be reached goes on with what it has until its lease is over;
+//! nothing that it may still run is handed out before.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,7 +9,6 @@ use multibeam_model::record::RunRecord;
 use multibeam_model::{Moment, RunId, WorkerId};
 use tokio::sync::oneshot;
 
-use crate::clock::Clock;
 use crate::workers::Workers;
 
 /// The processes of a run whose end is not known.
@@ -17,36 +17,28 @@ pub(crate) struct Doubt {
     run: RunId,
     /// Those who may have them.
     workers: BTreeSet<WorkerId>,
-    /// There are some, and nobody knows where.
-    anywhere: bool,
     /// How long after the last renewal of its lease no process lives any more.
     patience: Duration,
 }
 
 impl Doubt {
-    /// What a run's record leaves open. A session that is open without a single hand-out may be in
-    /// its before-suite, on workers that the ledger does not know.
+    /// What a run's record leaves open: processes that were to be started and of which no end is
+    /// known, whether or not anything was handed out to them, and attempts of the same kind. A worker
+    /// gets no order before both are in the ledger.
     pub(crate) fn of(record: &RunRecord, patience: Duration) -> Self {
-        let open = |session| record.sessions.get(session).is_some_and(|it| it.closed.is_none());
-        let named = record.attempts().filter(|(_, attempt)| {
-            attempt.state == multibeam_model::record::AttemptState::Live
-                || open(&attempt.process.session)
-        });
-        let named: Vec<_> = named.map(|(_, attempt)| attempt).collect();
-        let sessions: BTreeSet<_> = named.iter().map(|attempt| attempt.process.session).collect();
-        Self {
-            run: record.run.clone(),
-            anywhere: record.sessions.keys().any(|it| open(it) && !sessions.contains(it)),
-            workers: named.into_iter().map(|attempt| attempt.worker.clone()).collect(),
-            patience,
-        }
+        let open = record.sessions.values().filter(|session| session.closed.is_none());
+        let processes = open.flat_map(|session| session.processes.values());
+        let alive = processes.filter(|process| process.ended.is_none());
+        let alive = alive.map(|process| process.worker.clone());
+        let live = record.live().map(|(_, attempt)| attempt.worker.clone());
+        Self { run: record.run.clone(), workers: alive.chain(live).collect(), patience }
     }
 
     /// Whether nothing of it can be alive. `last_renewal` is [`Workers::last_renewal`] for the run.
     fn is_over(&self, now: Moment, last_renewal: impl Fn(&WorkerId) -> Option<Moment>) -> bool {
         let dead = |renewed: Moment| now.since(renewed) > self.patience;
         let gone = |worker: &WorkerId| last_renewal(worker).is_none_or(dead);
-        self.workers.iter().all(gone) && (!self.anywhere || dead(Clock::OFFICE))
+        self.workers.iter().all(gone)
     }
 }
 
@@ -59,7 +51,7 @@ pub(crate) struct Doubts {
 impl Doubts {
     /// Answers when the doubt is over.
     pub(crate) fn add(&mut self, doubt: Doubt, reply: oneshot::Sender<()>) {
-        tracing::info!(run = %doubt.run, workers = ?doubt.workers, anywhere = doubt.anywhere, "waiting for what an earlier coordinator left running");
+        tracing::info!(run = %doubt.run, workers = ?doubt.workers, "waiting for what an earlier coordinator left running");
         self.waiting.push((doubt, reply));
     }
 

@@ -81,15 +81,15 @@ impl Task {
     }
 
     /// Goes on with the runs of an earlier coordinator. Those that have a session keep their
-    /// clusters, whoever else wants them.
+    /// clusters, whoever else wants them, and those that are cancelled end.
     pub(crate) fn take_over(&mut self, runs: Vec<Begin>) {
         let now = self.clock.now();
-        let under_way = runs.iter().filter(|begin| begin.is_under_way());
-        let under_way: Vec<RunId> = under_way.map(|begin| begin.run.clone()).collect();
+        let at_once = runs.iter().filter(|begin| begin.waits_for_nobody());
+        let at_once: Vec<RunId> = at_once.map(|begin| begin.run.clone()).collect();
         for begin in runs {
             self.add(begin);
         }
-        for run in under_way {
+        for run in at_once {
             self.activate(&run, now);
         }
         self.activate_runs(now);
@@ -319,10 +319,10 @@ impl Task {
             let contexts = self.runs.get(run).map(|run| run.contexts(&message));
             self.workers.send(&worker, message, contexts.unwrap_or_default());
         }
-        let Performed { events, refused, voided, ended, .. } = performed;
+        let Performed { events, not_taken, ended, .. } = performed;
         self.with_run(run, |run| {
             run.trace_ended(&ended);
-            run.performed(events, refused, &voided, now);
+            run.performed(events, not_taken, now);
         });
         if self.runs.get(run).is_some_and(ActiveRun::is_told_over) {
             self.forget(run);

@@ -70,11 +70,19 @@ impl Ledger {
 
     /// Says that the coordinator of this epoch is alive; the newest epoch comes back.
     pub(crate) async fn attend(&self, epoch: Epoch) -> Result<Epoch, Status> {
-        let attended = self.client.clone().attend(AttendRequest { epoch: epoch.0 }).await?;
+        let request = AttendRequest { epoch: epoch.0, leaves: false };
+        let attended = self.client.clone().attend(request).await?;
         Ok(Epoch(attended.into_inner().newest))
     }
 
-    /// What the ledger knows of a run.
+    /// Gives the office of this epoch back. Whoever calls this decides nothing more and grants no
+    /// lease, whether or not the call succeeds.
+    pub(crate) async fn leave(&self, epoch: Epoch) -> Result<(), Status> {
+        let request = AttendRequest { epoch: epoch.0, leaves: true };
+        self.client.clone().attend(request).await.map(drop)
+    }
+
+    /// What the ledger knows of a run, everything included that was acknowledged before the call.
     pub(crate) async fn record(&self, run: &RunId) -> Result<RunRecord, Status> {
         let request = ReadRunRequest { run: run.0.clone(), stale: false };
         let bytes = self.client.clone().read_run(request).await?.into_inner().record;

@@ -12,7 +12,10 @@ mod clock;
 mod committer;
 mod doubt;
 pub mod durations;
+#[cfg(test)]
+mod fake;
 mod hub;
+mod judge;
 mod ledger;
 mod messages;
 mod office;

@@ -4,7 +4,8 @@
 //! Who is in office attends, so that its silence tells the ledger that it is gone, and grants leases
 //! only as long as that was confirmed a short while ago: a coordinator that is cut off from the
 //! ledger, or was stopped for a minute, stops granting them before another one can take over. So a
-//! new coordinator knows that whatever does not come to it within a lease is dead.
+//! new coordinator knows that whatever does not come to it within a lease is dead. Who ends in order
+//! gives the office back, so that nobody waits for its silence.
 
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ use crate::takeover;
 /// How often the coordinator in office says that it is alive, and one that stands by asks.
 const ATTENDANCE: Duration = Duration::from_secs(5);
 const CLAIM: Duration = Duration::from_secs(3);
+
+/// How long a coordinator that ends tries to give its office back. Without that the next one waits
+/// for its silence.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// For how long a confirmed attendance lets it grant leases: shorter than the 15 s of silence after
 /// which the ledger gives the office to another one.
@@ -208,6 +213,7 @@ impl Candidate {
                     self.serve(epoch, &mut shutdown).await;
                     // It may have ended for that, and must not be asked again then.
                     if drain.is_requested() {
+                        self.leave(epoch).await;
                         return;
                     }
                     // Whoever is in office now was put there on purpose.
@@ -235,6 +241,19 @@ impl Candidate {
             }
             !known
         });
+    }
+
+    /// Lets another one take office at once. What this one had started goes on, and its leases run
+    /// from now on.
+    async fn leave(&self, epoch: Epoch) {
+        self.office.send_replace(Office::StandBy("nobody any more".to_owned()));
+        match tokio::time::timeout(LEAVING, self.ledger.leave(epoch)).await {
+            Ok(Ok(())) => tracing::info!(%epoch, "has given the office back"),
+            Ok(Err(status)) => {
+                tracing::warn!(code = ?status.code(), message = status.message(), "cannot give the office back");
+            }
+            Err(_) => tracing::warn!("cannot give the office back: no answer"),
+        }
     }
 
     /// Serves until a newer coordinator is in office or the program ends.
@@ -288,5 +307,27 @@ async fn attend(ledger: &Ledger, epoch: Epoch, confirmed: watch::Sender<Instant>
             Err(_) => tracing::warn!("cannot attend: no answer"),
         }
         tokio::time::sleep_until(asked + ATTENDANCE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use multibeam_rt::tasks::TaskGroup;
+
+    use super::*;
+    use crate::fake::FakeLedger;
+
+    #[tokio::test]
+    async fn who_ends_in_office_gives_it_back() {
+        let (servers, tasks) = (TaskGroup::new(), TaskGroup::new());
+        let ledger = FakeLedger::default();
+        let (aggregator, name) = (ledger.serve_at(&servers.spawner()), "one".to_owned());
+        let mut hub = Hub::stand_by(aggregator, name, "host".to_owned(), false, &tasks.spawner());
+        while hub.standing().await.is_some() {}
+        assert_eq!(hub.term().unwrap().epoch, Epoch(1));
+        assert_eq!(ledger.left(), [], "it stays as long as it serves");
+        let forced = tasks.shutdown(Duration::from_secs(60)).await.unwrap();
+        assert_eq!((ledger.left(), forced), (vec![1], vec![]));
+        assert!(hub.term().is_err());
     }
 }

@@ -7,23 +7,33 @@ use multibeam_proto::aggregator::v1::results_client::ResultsClient;
 use multibeam_proto::aggregator::v1::results_server::Results;
 use multibeam_proto::aggregator::v1::{Chunk, FetchRequest, FollowRequest, FollowResponse};
 use multibeam_rt::endpoints::Endpoints;
+use multibeam_rt::tasks::Spawner;
+use tokio::sync::mpsc;
 use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
+
+use crate::service::ending;
 
 /// Forwards requests for files to the aggregator.
 #[derive(Clone, Debug)]
 pub struct ResultsProxy {
     client: ResultsClient<Endpoints>,
+    spawner: Spawner,
 }
 
 impl ResultsProxy {
-    /// Forwards to the aggregator behind this channel.
+    /// Forwards to the aggregator behind this channel, until the spawner's group drains.
     #[must_use]
-    pub fn new(aggregator: Endpoints) -> Self {
+    pub fn new(aggregator: Endpoints, spawner: Spawner) -> Self {
         let limit = multibeam_proto::MAX_MESSAGE_BYTES;
-        Self { client: ResultsClient::new(aggregator).max_decoding_message_size(limit) }
+        let client = ResultsClient::new(aggregator).max_decoding_message_size(limit);
+        Self { client, spawner }
     }
 }
+
+/// Messages of a followed log that may wait for a slow reader.
+const AHEAD: usize = 4;
 
 type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -44,7 +54,27 @@ impl Results for ResultsProxy {
         &self,
         request: Request<FollowRequest>,
     ) -> Result<Response<Self::FollowStream>, Status> {
-        let stream = self.client.clone().follow(request.into_inner()).await?.into_inner();
-        Ok(Response::new(Box::pin(stream)))
+        if self.spawner.drain().is_requested() {
+            return Err(ending());
+        }
+        let mut lines = self.client.clone().follow(request.into_inner()).await?.into_inner();
+        let (sender, stream) = mpsc::channel(AHEAD);
+        let drained = self.spawner.drain().requested();
+        // A log may grow for hours: the reader finds the rest elsewhere.
+        self.spawner.spawn("follower", async move {
+            tokio::pin!(drained);
+            loop {
+                let next = tokio::select! {
+                    next = lines.message() => next.transpose(),
+                    () = &mut drained => Some(Err(ending())),
+                };
+                let Some(next) = next else { return };
+                let last = next.is_err();
+                if sender.send(next).await.is_err() || last {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 }

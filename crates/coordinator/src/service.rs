@@ -2,7 +2,7 @@
 
 mod resume;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,7 +71,6 @@ impl CoordinatorService {
             recovered: None,
             catalogs: BTreeMap::new(),
             admitted: BTreeMap::new(),
-            failed_nodes: BTreeSet::new(),
             ended: Vec::new(),
             holder: self.host.clone(),
         })
@@ -142,10 +141,17 @@ impl Coordinator for CoordinatorService {
         let term = self.hub.term()?;
         let inbox = term.inbox.clone();
         term.tell(ToHub::Connected { hello, stream: number, sender }).await?;
-        // Ends with the stream; the hub hears of it.
+        // Ends with the stream, of which the hub hears, or with the hub.
         self.hub.spawner.spawn("stream of a worker", async move {
-            while let Ok(Some(frame)) = messages.message().await {
-                let Ok((number, acknowledged, message)) = parse(frame) else { break };
+            loop {
+                let frame = tokio::select! {
+                    frame = messages.message() => frame,
+                    () = inbox.closed() => return,
+                };
+                let Ok(Some(Ok((number, acknowledged, message)))) = frame.map(|it| it.map(parse))
+                else {
+                    break;
+                };
                 let said = ToHub::Said { worker: worker.clone(), number, acknowledged, message };
                 if inbox.send(said).await.is_err() {
                     return;
@@ -201,10 +207,14 @@ impl Coordinator for CoordinatorService {
         let run = RunId(request.into_inner().run);
         let watched = self.watched(&run).await?;
         let (sender, stream) = mpsc::channel(64);
-        let this = self.clone();
-        // Ends with the run or with the watcher.
+        let (this, drain) = (self.clone(), self.hub.spawner.drain());
+        // Ends with the run, with the watcher, or with this coordinator.
         self.hub.spawner.spawn("watcher", async move {
-            if let Err(status) = this.stream(run, watched, &sender).await {
+            let end = tokio::select! {
+                end = this.stream(run, watched, &sender) => end,
+                () = drain.requested() => Err(ending()),
+            };
+            if let Err(status) = end {
                 // The watcher may be gone.
                 let _ = sender.send(Err(status)).await;
             }
@@ -291,6 +301,11 @@ impl CoordinatorService {
         }
         Ok(())
     }
+}
+
+/// What is told to those who follow something over a coordinator that ends: they go on elsewhere.
+pub(crate) fn ending() -> Status {
+    Status::unavailable("this coordinator ends (hint: the one in office can be asked again)")
 }
 
 fn parse(frame: wire::WorkerMessage) -> Result<(u64, u64, WorkerMessage), Status> {

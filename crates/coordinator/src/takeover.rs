@@ -1,10 +1,10 @@
 //! The runs that an earlier coordinator has left under way, as the ledger knows them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use multibeam_model::record::{RunRecord, TargetRecord};
-use multibeam_model::{RunId, SessionId, TargetId};
+use multibeam_model::{RunId, TargetId};
 use multibeam_proto::aggregator::v1::RunState;
 use multibeam_rt::backoff::{Recover as _, Recovery};
 use multibeam_sched::Recovered;
@@ -59,7 +59,6 @@ async fn open_run(
         seed: record.seed,
         catalogs: catalogs_of(&record),
         admitted: admitted(ledger, &record).await?,
-        failed_nodes: failed_nodes(&record),
         ended: record.targets.iter().filter_map(end).collect(),
         recovered: Some(recovered),
         holder: holder.to_owned(),
@@ -90,13 +89,4 @@ pub(crate) fn catalogs_of(record: &RunRecord) -> BTreeMap<TargetId, String> {
     let admitted = record.targets.iter();
     let digest = |target: &TargetRecord| Some(target.catalog.as_ref()?.digest.clone());
     admitted.filter_map(|(id, target)| Some((*id, digest(target)?))).collect()
-}
-
-/// The sessions with a failed suite node that counts, each with its target.
-pub(crate) fn failed_nodes(record: &RunRecord) -> BTreeSet<(TargetId, SessionId)> {
-    let counting = record.sessions.iter().filter(|(_, session)| session.closed != Some(true));
-    let failed = counting.filter(|(_, session)| {
-        session.nodes.values().flat_map(BTreeMap::values).any(|node| node.state.is_failure())
-    });
-    failed.map(|(id, session)| (session.target, *id)).collect()
 }

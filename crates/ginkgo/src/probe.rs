@@ -113,7 +113,7 @@ impl Probe {
                 self.phase = Phase::Serial;
                 Ok(Answer::Ok)
             }
-            Request::AggregatedNonprimaryProcsReport => Ok(Answer::empty_report()),
+            Request::AggregatedNonprimaryProcsReport => Ok(Answer::no_report()),
             Request::Abort => Err(ProbeError::Aborted),
             request @ (Request::ReportBeforeSuiteState | Request::BeforeSuiteState) => {
                 Err(ProbeError::Unexpected { request: request.name() })

@@ -305,6 +305,26 @@ fn a_coordinator_is_relieved_only_when_it_was_silent_for_long() {
     assert_eq!(group.propose(vec![forced]), [Reply::Claimed(Epoch(3))]);
 }
 
+#[test]
+fn an_office_that_was_given_back_is_free_at_once() {
+    let mut group = Group::new(3, |_| {});
+    assert_eq!(group.propose(vec![claim("a", 1)]), [Reply::Claimed(Epoch(1))]);
+    let leader = group.leader();
+    let leave = |group: &mut Group, epoch| {
+        let ticket = group.ticket();
+        group.handle(leader, Input::Leave { ticket, epoch: Epoch(epoch) });
+        group.settle();
+        group.answers[&ticket].clone()
+    };
+    assert_eq!(leave(&mut group, 1), Answer::InOffice(Ok(())));
+    assert_eq!(group.propose(vec![claim("b", 2)]), [Reply::Claimed(Epoch(2))]);
+    let refusal = Reply::Refused(Refusal::InOffice { coordinator: "b".to_owned() });
+    assert_eq!(group.propose(vec![claim("c", 3)]), std::slice::from_ref(&refusal), "once");
+    // Told twice, or too late, it says nothing of the next one.
+    assert_eq!(leave(&mut group, 1), Answer::InOffice(Err(Epoch(2))));
+    assert_eq!(group.propose(vec![claim("c", 3)]), [refusal]);
+}
+
 /// Asks the leader for a claim, without waiting for its effect.
 fn ask_for_office(
     group: &mut Group,

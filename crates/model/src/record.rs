@@ -297,6 +297,26 @@ impl RunRecord {
     }
 }
 
+// === impl AttemptRecord ===
+
+impl AttemptRecord {
+    /// Whether a report that came in time is one of a failure.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.received.values().any(|report| report.state.is_failure())
+    }
+}
+
+// === impl SessionRecord ===
+
+impl SessionRecord {
+    /// Whether one of its suite nodes failed.
+    #[must_use]
+    pub fn has_failed_node(&self) -> bool {
+        self.nodes.values().flat_map(BTreeMap::values).any(|node| node.state.is_failure())
+    }
+}
+
 // === impl GroupRecord ===
 
 impl GroupRecord {

@@ -40,6 +40,7 @@ impl Run {
         for (id, session) in takeover.sessions {
             self.reopen(id, session);
         }
+        self.bounds_attempts = !takeover.resumed;
         if let Some(force) = takeover.cancelled {
             self.deferred.push_back(Input::Cancel { force });
         }
@@ -142,6 +143,30 @@ impl Run {
                     self.lose(attempt, LossCause::WorkerLost { worker });
                 }
             }
+        }
+    }
+
+    /// Gives up the groups of a target that have had all their attempts: the coordinator before died
+    /// between the last loss and that decision.
+    pub(crate) fn give_up_used_up(&mut self, id: TargetId) {
+        let attempts = self.limits.attempts;
+        let Some(target) = self.targets.get_mut(&id).filter(|_| self.bounds_attempts) else {
+            return;
+        };
+        let used_up = target.groups.values().filter_map(|group| {
+            let cause = group.overdue(attempts)?.clone();
+            Some((group.plan.id, cause))
+        });
+        let mut decisions = Vec::new();
+        for (id_of, cause) in used_up.collect::<Vec<_>>() {
+            target.take(id_of);
+            if let Some(group) = target.groups.get_mut(&id_of) {
+                decisions.push(group.give_up(id, cause));
+                target.open_groups -= 1;
+            }
+        }
+        if !decisions.is_empty() {
+            self.commit(decisions);
         }
     }
 

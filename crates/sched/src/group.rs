@@ -117,12 +117,23 @@ impl Group {
 
     /// Takes a loss in; whether it was the last straw.
     pub(crate) fn lose(&mut self, cause: LossCause, attempts: u32) -> bool {
-        let hung = matches!(cause, LossCause::Hung { .. });
         self.losses.push(cause);
+        self.stand = Stand::Waiting;
+        self.is_used_up(attempts)
+    }
+
+    /// The last loss of a group that waits although it may not be tried again.
+    pub(crate) fn overdue(&self, attempts: u32) -> Option<&LossCause> {
+        let waits = self.stand == Stand::Waiting;
+        self.losses.last().filter(|_| waits && self.is_used_up(attempts))
+    }
+
+    /// Whether its losses leave it no further attempt.
+    fn is_used_up(&self, attempts: u32) -> bool {
         let count = |of: fn(&LossCause) -> bool| self.losses.iter().filter(|l| of(l)).count();
         let deaths = count(|l| matches!(l, LossCause::ProcessDied { .. }));
         let cluster = count(|l| matches!(l, LossCause::ClusterLost { .. }));
-        self.stand = Stand::Waiting;
+        let hung = self.losses.last().is_some_and(|l| matches!(l, LossCause::Hung { .. }));
         hung
             || self.losses.len() >= attempts.max(1) as usize
             || cluster >= 2

@@ -12,13 +12,14 @@ use multibeam_model::{AttemptId, Cause, LossCause, ProcessId, SessionId, WorkerI
 use crate::cluster::{Cleaning, Worker};
 use crate::group::Stand;
 use crate::run::Run;
-use crate::session::{Process, Why};
+use crate::session::{Process, Running, Why};
 use crate::target::{Halt, Out};
 use crate::timers::CLEANUP_LIMIT;
 use crate::{Input, Output};
 
 /// So many processes in a row may end by themselves without having done anything, and so many
-/// sessions of a target on a cluster; then no more are started.
+/// sessions of a target on a cluster; then no more are started. Processes that die with the lease of
+/// their worker are not among them.
 pub(crate) const MAX_FUTILE: u32 = 3;
 
 impl Run {
@@ -46,6 +47,7 @@ impl Run {
                 {
                     target.prepare(plan);
                     self.find_live(id);
+                    self.give_up_used_up(id);
                 }
             }
             Input::TargetRefused { target, cause, verdict } => {
@@ -137,7 +139,13 @@ impl Run {
             ProcessNews::Lost { attempt, cause } => self.lose(attempt, cause),
             ProcessNews::NotRun { attempt } => {
                 process.spoiled = true;
-                self.give_back(attempt);
+                // One that was interrupted because it hung has begun, whatever it reports.
+                let hung = process.stop.is_some_and(|stop| stop.why == Why::Hung(attempt));
+                let running = process.running.iter().find(|running| running.attempt == attempt);
+                match running.filter(|_| hung).map(hung_for) {
+                    Some(cause) => self.lose(attempt, cause),
+                    None => self.give_back(attempt),
+                }
             }
             ProcessNews::Mismatch { message } => {
                 self.stop_target(id.session, Cause::Refused(message));
@@ -225,11 +233,7 @@ impl Run {
         for running in &process.running {
             let attempt = running.attempt;
             let cause = match process.stop.map(|stop| stop.why) {
-                Some(Why::Hung(hung)) if hung == attempt => {
-                    let limit = running.limit.unwrap_or_default().as_millis();
-                    let limit_ms = u64::try_from(limit).unwrap_or(u64::MAX);
-                    LossCause::Hung { limit_ms }
-                }
+                Some(Why::Hung(hung)) if hung == attempt => hung_for(running),
                 Some(Why::ClusterGivenUp) => {
                     LossCause::ClusterLost { cluster: name.clone().unwrap_or_default() }
                 }
@@ -244,7 +248,10 @@ impl Run {
         }
         self.hand_back(&process);
         self.commit(vec![Decision::EndProcess { process: id, complete }]);
-        self.judge(id, &process, complete, last_output);
+        // That the worker was cut off from its coordinator says nothing about the suite.
+        if end != ProcessEnd::LeaseExpired {
+            self.judge(id, &process, complete, last_output);
+        }
         if let Some(cluster) = cluster
             && !lost.is_empty()
         {
@@ -396,4 +403,10 @@ impl Run {
             self.stop(place, StopHow::Kill, Why::Useless);
         }
     }
+}
+
+/// The loss of an attempt that ran longer than its limit.
+fn hung_for(running: &Running) -> LossCause {
+    let limit = running.limit.unwrap_or_default().as_millis();
+    LossCause::Hung { limit_ms: u64::try_from(limit).unwrap_or(u64::MAX) }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use multibeam_model::link::SessionFact;
 use multibeam_model::outcome::Verdict;
-use multibeam_model::record::{AttemptState, GroupRecord, ProcessRecord, RunRecord, SessionRecord};
+use multibeam_model::record::{
+    AttemptRecord, AttemptState, GroupRecord, ProcessRecord, RunRecord, SessionRecord,
+};
 use multibeam_model::{AttemptId, ClusterId, GroupId, LossCause, ProcessId, SessionId, TargetId};
 
 /// The state of a run that is taken over or up again.
@@ -35,6 +37,8 @@ pub struct Takeover {
     pub queued: BTreeSet<AttemptId>,
     /// Set when the run is cancelled: whether by force.
     pub cancelled: Option<bool>,
+    /// Somebody has taken the run up again: groups that had used up their attempts have another one.
+    pub resumed: bool,
 }
 
 /// An open session of a [`Takeover`].
@@ -120,6 +124,7 @@ impl Recovered {
             served: sessions.map(|(&id, it)| ((it.target, it.cluster), id)).collect(),
             queued: record.queued(),
             cancelled: record.cancelled.as_ref().map(|cancelled| cancelled.force),
+            resumed: !record.resumed.is_empty(),
         };
         Self { takeover: Some(takeover), ..Self::from_record(record) }
     }
@@ -144,7 +149,7 @@ impl From<&GroupRecord> for RecoveredGroup {
             attempts: record.next_number() - 1,
             losses: record.losses().cloned().collect(),
             live: record.live().map(|attempt| attempt.process),
-            sealed: sealed.map(|a| a.received.values().any(|report| report.state.is_failure())),
+            sealed: sealed.map(AttemptRecord::has_failed),
             given_up: record.given_up.clone(),
         }
     }

@@ -41,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) takeover: Option<Takeover>,
     /// Until when workers that have not come back are waited for.
     pub(crate) patient_until: Option<Moment>,
+    /// It was taken over, and no group has had attempts beyond the limit by anybody's wish.
+    pub(crate) bounds_attempts: bool,
     /// What a process that was not heard of cannot have begun.
     pub(crate) unbegun: BTreeSet<AttemptId>,
     /// What waits for the plans of the targets that were under way.
@@ -77,6 +79,7 @@ impl Run {
             now: Moment::default(),
             takeover: past.takeover,
             patient_until: None,
+            bounds_attempts: false,
             unbegun: BTreeSet::new(),
             deferred: VecDeque::new(),
             holds_back: false,

@@ -4,6 +4,7 @@
 mod rig;
 
 use multibeam_model::link::ProcessNews;
+use multibeam_model::outcome::ProcessEnd;
 use multibeam_model::{ClusterId, SpecState, WorkerId};
 use multibeam_sched::Input;
 use rig::{Rig, parallel, serial};
@@ -60,4 +61,19 @@ fn a_worker_that_never_prepares_is_not_waited_for_for_ever() {
     rig.wants([]);
     rig.wait(2);
     rig.wants(["end t0 incomplete (environment)", "end of run incomplete (environment)"]);
+}
+
+#[test]
+fn leases_that_end_before_anything_has_run_speak_against_no_cluster() {
+    let mut rig = Rig::new(&[&[0]], 1);
+    rig.worker("w", 0, 1);
+    rig.plan(0, vec![parallel(0, 5)]);
+    rig.skip();
+    for session in 1..=5 {
+        rig.ends(&format!("s{session}p1"), ProcessEnd::LeaseExpired);
+        let (closed, next) = (format!("close s{session} lost"), session + 1);
+        let opened = format!("open s{next} t0 c0");
+        let started = format!("start s{next}p1 on w total 2");
+        rig.wants([closed.as_str(), opened.as_str(), started.as_str()]);
+    }
 }

@@ -247,6 +247,21 @@ fn a_hung_spec_is_stopped_and_not_tried_again() {
 }
 
 #[test]
+fn a_hung_spec_has_begun_whatever_its_process_reports() {
+    let mut rig = Rig::new(&[&[0]], 1);
+    rig.worker("w", 0, 1);
+    let mut group = parallel(0, 5);
+    group.limit = Some(Duration::from_secs(60));
+    rig.plan(0, vec![group]);
+    rig.ask("s1p1");
+    rig.started("s1p1", "g0#1");
+    rig.wait(60);
+    rig.skip();
+    rig.news("s1p1", ProcessNews::NotRun { attempt: rig::attempt("g0#1") });
+    rig.wants(["lose g0#1", "give up 0"]);
+}
+
+#[test]
 fn an_unready_cluster_gets_nothing_and_is_given_up() {
     let mut rig = Rig::new(&[&[0, 1]], 2);
     rig.worker("a", 0, 1);

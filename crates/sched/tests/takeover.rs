@@ -93,6 +93,47 @@ fn what_a_lost_worker_cannot_have_begun_goes_back() {
     rig.wants(["return g2#1"]);
 }
 
+/// A takeover after a last loss whose consequence the coordinator has not decided any more.
+fn used_up(losses: Vec<LossCause>) -> Rig {
+    let lost = RecoveredGroup { attempts: 3, losses, ..Default::default() };
+    let past = RecoveredTarget { groups: [(GroupId(0), lost)].into(), ..Default::default() };
+    let mut rig = Rig::new(&[&[0]], 1);
+    rig.recover(4, past);
+    rig
+}
+
+#[test]
+fn a_takeover_gives_no_attempt_beyond_the_last() {
+    let worker = || LossCause::WorkerLost { worker: "gone".to_owned() };
+    let died = || LossCause::ProcessDied {
+        end: multibeam_model::outcome::ProcessEnd::Signal(9),
+        last_output: String::new(),
+    };
+    for losses in [vec![worker(); 3], vec![died(); 2], vec![LossCause::Hung { limit_ms: 1 }]] {
+        let mut rig = used_up(losses);
+        rig.take_over(None);
+        rig.worker("w", 0, 1);
+        rig.plan(0, vec![parallel(0, 9)]);
+        rig.wants(["give up 0", "end t0 incomplete", "end of run incomplete"]);
+    }
+    // With one loss less there is another one.
+    let mut rig = used_up(vec![worker(); 2]);
+    rig.take_over(None);
+    rig.worker("w", 0, 1);
+    rig.plan(0, vec![parallel(0, 9)]);
+    rig.wants(["open s1 t0 c0", "start s1p1 on w total 2"]);
+}
+
+#[test]
+fn the_attempt_that_a_resume_has_given_outlives_the_coordinator() {
+    let mut rig = used_up(vec![LossCause::WorkerLost { worker: "gone".to_owned() }; 3]);
+    rig.resumed();
+    rig.take_over(None);
+    rig.worker("w", 0, 1);
+    rig.plan(0, vec![parallel(0, 9)]);
+    rig.wants(["open s1 t0 c0", "start s1p1 on w total 2"]);
+}
+
 #[test]
 fn what_was_decided_and_not_sent_goes_back() {
     let mut rig = two_workers();

@@ -68,6 +68,10 @@ pub struct AttendRequest {
     /// The coordinator's epoch.
     #[prost(uint64, tag = "1")]
     pub epoch: u64,
+    /// It gives its office back: it decides nothing more and grants no lease. The next claim is
+    /// admitted without a wait for its silence.
+    #[prost(bool, tag = "2")]
+    pub leaves: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AttendResponse {
@@ -469,7 +473,7 @@ pub mod ledger_client {
                 .insert(GrpcMethod::new("multibeam.aggregator.v1.Ledger", "ListRuns"));
             self.inner.unary(req, path, codec).await
         }
-        /// Says that a coordinator is alive. Caller: coordinator.
+        /// Says that a coordinator is alive, or that it leaves. Caller: coordinator.
         pub async fn attend(
             &mut self,
             request: impl tonic::IntoRequest<super::AttendRequest>,
@@ -544,7 +548,7 @@ pub mod ledger_server {
             tonic::Response<super::ListRunsResponse>,
             tonic::Status,
         >;
-        /// Says that a coordinator is alive. Caller: coordinator.
+        /// Says that a coordinator is alive, or that it leaves. Caller: coordinator.
         async fn attend(
             &self,
             request: tonic::Request<super::AttendRequest>,

@@ -43,6 +43,9 @@ pub struct SpecLine {
     /// What went wrong on top of it.
     #[serde(default)]
     pub additional_failures: Value,
+    /// What it wrote to Ginkgo's writer.
+    #[serde(default)]
+    pub captured_ginkgo_writer_output: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

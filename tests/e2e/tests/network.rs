@@ -3,7 +3,8 @@
 //! run.
 //!
 //! What is cut is cut silently: no connection breaks, so that only silence tells. Needs root and
-//! network namespaces; skipped, which is told, where these are not to be had.
+//! network namespaces; skipped, which is told, where these are not to be had, or failed where
+//! `MULTIBEAM_NETWORK_TESTS=required` says that they must be.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod netns;

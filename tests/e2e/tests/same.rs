@@ -35,6 +35,7 @@ fn as_ginkgo(version: &str) {
         compare(&theirs, &results.report(target));
         compare_junit(&theirs.junit, &results.junit(target));
         compare_traces(&theirs, &scratch, clusters);
+        assert_told_of_all(&results.report(target));
         assert_rendered_as_by_ginkgo(version, &results.target_dir(target));
         let counted = &results.target(target)["specs"]["states"];
         for (state, count) in counted.as_object().unwrap() {
@@ -91,6 +92,21 @@ fn compare(theirs: &Theirs, ours: &Report) {
         nodes
     };
     assert_eq!(nodes(ours), nodes(&theirs.report));
+}
+
+/// The ReportAfterSuite nodes, one per session, have seen the reports of all processes.
+fn assert_told_of_all(report: &Report) {
+    let nodes = report.spec_reports.iter().filter(|spec| spec.node() == "ReportAfterSuite");
+    let output = |node: &multibeam_e2e::SpecLine| node.captured_ginkgo_writer_output.clone();
+    let told = nodes.filter_map(output).map(|output| {
+        let number = output.split(" reports came in").next().unwrap().trim();
+        number.parse::<usize>().unwrap_or_else(|_| panic!("{output:?}"))
+    });
+    let told: usize = told.sum();
+    // What need not have run stands in the report without any process, and nothing saw itself.
+    let others = report.count("pending") + report.count("skipped") + TARGETS[0].1.len();
+    let all = report.spec_reports.len() - others;
+    assert!(told >= all, "of {all} reports they were told {told}");
 }
 
 /// Ginkgo's command writes its files with other settings than Kubernetes does; cases and states are

@@ -97,6 +97,46 @@ fn the_one_in_office_is_stopped_and_comes_back() {
 }
 
 #[test]
+fn the_one_in_office_ends_in_order() {
+    let scratch = Scratch::new();
+    let mut system = System::with_coordinators(&scratch, 2);
+    let path = scratch.run_file("run.yaml", shaped());
+    let run = system.user(&["run", "--plain", "-f", path.to_str().unwrap()]);
+    let run = scratch.start(run);
+    wait_for_specs(&scratch, 10);
+    // A stream that outlasts it.
+    let logs = scratch.start(system.user(&["logs", "--follow"]));
+    logs.wait_for_output("[sig-");
+    let first = system.coordinator_programs[0].take().unwrap();
+    first.signal(Signal::SIGTERM);
+    let first = first.wait().expect(0);
+    assert!(first.stderr.contains("drained in time"), "{}", first.stderr);
+    // Nobody waits for the silence of one that is gone.
+    assert!(first.stderr.contains("has given the office back"), "{}", first.stderr);
+    let followed = logs.wait();
+    assert!(followed.stderr.contains("this coordinator ends"), "{}", followed.stderr);
+    let ended = run.wait().expect(0);
+    assert!(ended.stdout.contains("looking for the one in office"), "{}", ended.stdout);
+    assert_once(&scratch, &scratch.results());
+    processes::wait_until_gone(scratch.path());
+}
+
+#[test]
+fn a_cancel_outlives_the_coordinator_that_took_it() {
+    let scratch = Scratch::new();
+    let mut system = System::with_coordinators(&scratch, 2);
+    let run = system.submit(shaped());
+    wait_for_specs(&scratch, 10);
+    let _ = system.run(&["cancel", &run]).expect(0);
+    system.kill_coordinator(0);
+    let results = system.finish(&run, 2);
+    let target = results.target("t");
+    assert_eq!(target["verdict"], "incomplete");
+    assert!(begun(&scratch) < 402, "it went on to its end");
+    processes::wait_until_gone(scratch.path());
+}
+
+#[test]
 fn both_are_killed_and_one_comes_back() {
     let scratch = Scratch::new();
     let mut system = System::with_coordinators(&scratch, 2);

@@ -19,6 +19,7 @@ impl<D: Disk> Owner<D> {
                 match question {
                     Question::Read => Input::Read { ticket },
                     Question::Attend(epoch) => Input::Attend { ticket, epoch },
+                    Question::Leave(epoch) => Input::Leave { ticket, epoch },
                     Question::Members { change, force } => Input::Members { ticket, change, force },
                 }
             }

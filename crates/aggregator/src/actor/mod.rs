@@ -70,6 +70,7 @@ pub(crate) enum Message {
 pub(crate) enum Question {
     Read,
     Attend(Epoch),
+    Leave(Epoch),
     Members { change: MemberChange, force: bool },
 }
 

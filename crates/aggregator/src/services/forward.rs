@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use multibeam_proto::aggregator::v1::group_client::GroupClient;
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
@@ -14,7 +15,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use super::ledger_status;
-use crate::{Leader, LedgerError};
+use crate::{Handle, Leader, LedgerError};
 
 /// Set by a member on a call that it passes on: it is not passed on again.
 const FORWARDED: &str = "multibeam-forwarded";
@@ -24,6 +25,9 @@ pub const LEADER: &str = "multibeam-leader";
 
 /// Opens the way to a member by its address. It need not be connected yet.
 pub type Connect = Arc<dyn Fn(&str) -> Result<Channel, Status> + Send + Sync>;
+
+/// How often it is looked whether who is to answer a call still leads.
+const LEADER_LOOK: Duration = Duration::from_millis(250);
 
 /// Passes calls on.
 #[derive(Clone)]
@@ -69,9 +73,11 @@ impl fmt::Debug for Forward {
 }
 
 /// Answers a call here if this member leads, else has the leader answer it. A call that came from
-/// another member goes no further: two that take each other for the leader would play ball.
+/// another member goes no further: two that take each other for the leader would play ball. A leader
+/// that was replaced is not waited for: one that was cut off answers no more, and the connection to it
+/// breaks only later. Asking again is safe.
 pub(super) async fn at_the_leader<T: Clone, R>(
-    forward: Option<&Forward>,
+    (ledger, forward): (&Handle, Option<&Forward>),
     request: Request<T>,
     here: impl AsyncFnOnce(T) -> Result<R, LedgerError>,
     there: impl AsyncFnOnce(&Forward, &Leader, Request<T>) -> Result<Response<R>, Status>,
@@ -85,11 +91,24 @@ pub(super) async fn at_the_leader<T: Clone, R>(
         (LedgerError::NotLeader { leader: Some(leader) }, Some(forward))
             if !metadata.contains_key(FORWARDED) =>
         {
-            let mut answer = there(forward, leader, onward(&metadata, message)).await?;
+            let answer = there(forward, leader, onward(&metadata, message));
+            let mut answer = tokio::select! {
+                answer = answer => answer?,
+                () = end_of(|| ledger.is_led_by(leader.id)) => {
+                    return Err(ledger_status(&ledger.not_leader()));
+                }
+            };
             hint(answer.metadata_mut(), leader);
             Ok(answer)
         }
         _ => Err(ledger_status(&error)),
+    }
+}
+
+/// Returns when a member is no longer taken for the leader.
+async fn end_of(leads: impl Fn() -> bool) {
+    while leads() {
+        tokio::time::sleep(LEADER_LOOK).await;
     }
 }
 
@@ -109,5 +128,28 @@ fn onward<T>(metadata: &MetadataMap, message: T) -> Request<T> {
 pub(super) fn hint(metadata: &mut MetadataMap, leader: &Leader) {
     if let Ok(address) = leader.address.parse::<MetadataValue<Ascii>>() {
         metadata.insert(LEADER, address);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use multibeam_ledger::node::disk::NodeId;
+    use tonic::Code;
+
+    use super::*;
+    use crate::Aggregator;
+    use crate::store::MemoryDisk;
+
+    #[tokio::test]
+    async fn who_no_longer_leads_is_not_waited_for() {
+        let ledger = Aggregator::alone(MemoryDisk::default()).unwrap();
+        let forward = Forward::new(Arc::new(|_: &str| Err(Status::internal("nobody is there"))));
+        let before = Leader { id: NodeId(7), address: "https://seven".to_owned() };
+        let here = async move |()| Err::<(), _>(LedgerError::NotLeader { leader: Some(before) });
+        let silent = async |_: &Forward, _: &Leader, _| pending().await;
+        let asked = at_the_leader((&ledger, Some(&forward)), Request::new(()), here, silent);
+        assert_eq!(asked.await.unwrap_err().code(), Code::Unavailable);
     }
 }

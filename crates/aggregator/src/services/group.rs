@@ -25,6 +25,10 @@ impl GroupService {
     pub fn new(ledger: Handle, forward: Option<Forward>) -> Self {
         Self { ledger, forward }
     }
+
+    fn way(&self) -> (&Handle, Option<&Forward>) {
+        (&self.ledger, self.forward.as_ref())
+    }
 }
 
 #[tonic::async_trait]
@@ -43,7 +47,7 @@ impl Group for GroupService {
                 Err(self.ledger.not_leader())
             }
         };
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+        at_the_leader(self.way(), request, here, async |forward, leader, request| {
             forward.group(leader)?.list_members(request).await
         })
         .await
@@ -62,7 +66,7 @@ impl Group for GroupService {
         if request.get_ref().node == 0 {
             return Err(Status::invalid_argument("members are numbered from 1"));
         }
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+        at_the_leader(self.way(), request, here, async |forward, leader, request| {
             forward.group(leader)?.add_member(request).await
         })
         .await
@@ -77,7 +81,7 @@ impl Group for GroupService {
             self.ledger.change_members(change, message.force).await?;
             Ok(wire::RemoveMemberResponse {})
         };
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+        at_the_leader(self.way(), request, here, async |forward, leader, request| {
             forward.group(leader)?.remove_member(request).await
         })
         .await

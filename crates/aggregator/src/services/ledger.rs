@@ -34,6 +34,10 @@ impl LedgerService {
         Self { ledger, forward, clusters: Clusters::default() }
     }
 
+    fn way(&self) -> (&Handle, Option<&Forward>) {
+        (&self.ledger, self.forward.as_ref())
+    }
+
     async fn commit(
         &self,
         commands: Vec<Bytes>,
@@ -106,7 +110,7 @@ impl Ledger for LedgerService {
             let replies = self.commit(message.commands, may_be_proposed).await?;
             Ok(wire::ProposeResponse { replies })
         };
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+        at_the_leader(self.way(), request, here, async |forward, leader, request| {
             forward.ledger(leader)?.propose(request).await
         })
         .await
@@ -123,7 +127,7 @@ impl Ledger for LedgerService {
             let replies = self.commit(message.commands, allowed).await?;
             Ok(wire::ReportResponse { replies })
         };
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, mut request| {
+        at_the_leader(self.way(), request, here, async |forward, leader, mut request| {
             if let Some(cluster) = &cluster {
                 let cluster = MetadataValue::from_bytes(cluster.as_bytes());
                 request.metadata_mut().insert_bin(CLUSTER, cluster);
@@ -138,10 +142,14 @@ impl Ledger for LedgerService {
         request: Request<wire::AttendRequest>,
     ) -> Result<Response<wire::AttendResponse>, Status> {
         let here = async |message: wire::AttendRequest| {
-            let newest = self.ledger.attend(Epoch(message.epoch)).await?;
+            let epoch = Epoch(message.epoch);
+            let newest = match message.leaves {
+                false => self.ledger.attend(epoch).await?,
+                true => self.ledger.leave(epoch).await?,
+            };
             Ok(wire::AttendResponse { newest: newest.0 })
         };
-        at_the_leader(self.forward.as_ref(), request, here, async |forward, leader, request| {
+        at_the_leader(self.way(), request, here, async |forward, leader, request| {
             forward.ledger(leader)?.attend(request).await
         })
         .await

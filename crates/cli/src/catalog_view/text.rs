@@ -6,6 +6,7 @@ use multibeam_ginkgo::catalog::{Catalog, SpecIndex};
 
 use super::counts::{Counts, by_frequency};
 use super::{Listed, members, selected};
+use crate::convert::shown;
 use crate::view::{Line, Role, Style, count};
 
 /// Digits of a digest that tell two suites apart.
@@ -47,7 +48,7 @@ fn head(listed: &Listed<'_>, counts: &Counts) -> Vec<Line> {
         lines.push(line);
     }
     let mut line = Line::of(Role::Plain, "  suite    ");
-    line.push(Role::Plain, &listed.suite.binary);
+    line.push(Role::Plain, &shown(&listed.suite.binary));
     lines.push(line);
     let digest = catalog.suite_digest.get(..DIGEST).unwrap_or(&catalog.suite_digest);
     let version = catalog.suite_version.as_deref().map(|v| format!("{v}, ")).unwrap_or_default();

@@ -10,6 +10,7 @@ use multibeam_worker::suite::process::GuardProgram;
 
 use crate::args::{ColorChoice, ListArgs};
 use crate::catalog_view::{Listed, json, text};
+use crate::convert::shown;
 use crate::embedded::cache_directory;
 use crate::exit::Exit;
 use crate::load;
@@ -117,7 +118,7 @@ pub(crate) fn discover_all(
     let mut failed = false;
     for (suite, targets) in suites {
         let work = discover_suite(&guard, suite, None, &cache, seed, run.certified);
-        match runtime.block_on(with_progress(&suite.binary, work)) {
+        match runtime.block_on(with_progress(&shown(&suite.binary), work)) {
             Ok(discovery) => found.push(discovery),
             Err(error) => {
                 failed = true;

@@ -56,6 +56,10 @@ pub fn dispatch(cli: Cli) -> Exit {
     }
 }
 
+/// What is not logged unless somebody asks for it: the client of the API server logs failed calls as
+/// errors, which are tried again, and told where they matter.
+const QUIET: &str = "kube_client=off";
+
 /// Runs a command that needs a runtime.
 fn asynchronous(
     log: Option<String>,
@@ -73,7 +77,7 @@ fn asynchronous(
     let exit = runtime.block_on(async {
         let telemetry = Telemetry {
             service,
-            filter: log.unwrap_or_else(|| default_filter.to_owned()),
+            filter: log.unwrap_or_else(|| format!("{default_filter},{QUIET}")),
             format: LogFormat::Human,
             otlp_endpoint: std::env::var(OTLP_VARIABLE).ok().filter(|url| !url.is_empty()),
         };

@@ -72,7 +72,7 @@ pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
         .layer(roles::coordinator().accept_plaintext(plaintext))
         .add_service(service)
         .add_service(
-            ResultsServer::new(ResultsProxy::new(aggregator))
+            ResultsServer::new(ResultsProxy::new(aggregator, tasks.spawner()))
                 .max_encoding_message_size(MAX_MESSAGE_BYTES),
         );
     let (cutter, drain) = (incoming.cutter(), tasks.spawner().drain());

@@ -109,3 +109,16 @@ fn absolute_paths_stay_and_dots_go() {
     assert_eq!(absolute(directory, "./a/./b"), Path::new("/runs/here/a/b"));
     assert_eq!(absolute(directory, "."), Path::new("/runs/here"));
 }
+
+#[test]
+fn people_see_paths_without_detours() {
+    let here = tempfile::tempdir().unwrap();
+    let directory = here.path().canonicalize().unwrap();
+    std::fs::create_dir(directory.join("runs")).unwrap();
+    std::fs::write(directory.join("e2e.test"), "").unwrap();
+    let direct = directory.join("e2e.test").to_string_lossy().into_owned();
+    let detour = directory.join("runs/../e2e.test").to_string_lossy().into_owned();
+    assert_eq!(shown(&detour), direct);
+    assert_eq!(shown(&direct), direct);
+    assert_eq!(shown("/no/such/../file"), "/no/such/../file");
+}

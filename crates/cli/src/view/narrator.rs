@@ -1,6 +1,6 @@
 //! Events in words: what the live view leaves above itself and the plain view prints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::event::{Event, Phase, What};
 use multibeam_model::ids::{ClusterId, SessionId, TargetId};
@@ -33,6 +33,8 @@ pub(crate) struct Note {
 #[derive(Debug, Default)]
 pub(crate) struct Narrator {
     sessions: BTreeMap<SessionId, (TargetId, ClusterId)>,
+    /// Workers that have joined: each joins again when another coordinator takes over.
+    joined: BTreeSet<String>,
 }
 
 impl Narrator {
@@ -40,6 +42,15 @@ impl Narrator {
     pub(crate) fn tell(&mut self, status: &RunStatus, event: &Event) -> Vec<Note> {
         for (id, session) in &status.sessions {
             self.sessions.entry(*id).or_insert((session.target, session.cluster));
+        }
+        match &event.what {
+            What::WorkerJoined { worker, .. } if !self.joined.insert(worker.clone()) => {
+                return Vec::new();
+            }
+            What::WorkerLeft { worker, .. } => {
+                self.joined.remove(worker);
+            }
+            _ => {}
         }
         self.note(status, &event.what).into_iter().collect()
     }
@@ -266,4 +277,24 @@ pub(crate) fn target_name(status: &RunStatus, id: TargetId) -> String {
 pub(crate) fn cluster_name(status: &RunStatus, id: ClusterId) -> String {
     let cluster = status.clusters.get(id.0 as usize);
     cluster.map_or_else(|| format!("cluster {id}"), |cluster| cluster.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::fixture::Story;
+
+    #[test]
+    fn a_worker_joins_once_however_many_coordinators_it_joins() {
+        let mut story = Story::new(&[("t", &["a"])]);
+        story.joined(0, 2).joined(0, 2);
+        let (worker, cluster) = ("w0".to_owned(), ClusterId(0));
+        story.tell(What::WorkerLeft { worker, cluster, reason: "not heard from".to_owned() });
+        story.joined(0, 2);
+        let (status, mut narrator) = (story.status(), Narrator::default());
+        let notes = story.events.iter().flat_map(|event| narrator.tell(&status, event));
+        let texts: Vec<String> = notes.map(|note| note.text).collect();
+        let joined = texts.iter().filter(|text| text.contains("joined")).count();
+        assert_eq!(joined, 2, "{texts:?}");
+    }
 }

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use multibeam_model::link::{CoordinatorMessage, Hello, ProcessOrder, StartProcess};
-use multibeam_model::record::{AttemptRecord, AttemptState, GroupRecord, SessionRecord};
+use multibeam_model::record::{
+    AttemptRecord, AttemptState, GroupRecord, ProcessRecord, SessionRecord,
+};
 use multibeam_model::{
     ClusterId, Epoch, GroupId, ProcessId, ProcessNumber, SessionId, TargetId, Timestamp,
 };
@@ -22,6 +24,13 @@ fn worker(name: &str) -> WorkerId {
 fn process(session: u32) -> ProcessId {
     let number = ProcessNumber(1);
     ProcessId { session: SessionId(session), number, incarnation: 1 }
+}
+
+/// Another process of session 1, on this worker.
+fn start(record: &mut RunRecord, number: u32, name: &str, ended: Option<bool>) {
+    let id = ProcessId { number: ProcessNumber(number), ..process(1) };
+    let process = ProcessRecord { worker: worker(name), total: 2, share: Vec::new(), ended };
+    record.sessions.get_mut(&SessionId(1)).unwrap().processes.insert(id, process);
 }
 
 /// A run with these sessions (whether open) and attempts (session, worker, state).
@@ -128,29 +137,30 @@ fn a_worker_that_falls_silent_again_has_its_lease() {
 }
 
 #[test]
-fn every_worker_counts_also_those_whose_attempts_are_sealed() {
-    // Process 1 of b may be in its after-suite.
-    let left =
-        record(&[(1, true)], &[(1, "a", AttemptState::Live), (1, "b", AttemptState::Sealed)]);
+fn a_process_that_was_given_nothing_is_waited_for_as_well() {
+    let mut left = record(&[(1, true)], &[(1, "a", AttemptState::Live)]);
+    // It may be in its before-suite.
+    start(&mut left, 2, "b", None);
+    start(&mut left, 3, "c", Some(true));
     let mut workers = Workers::default();
-    for name in ["a", "c"] {
+    for name in ["a", "d"] {
         connect(&mut workers, name, at(1));
         workers.standing(&worker(name), &[]);
     }
     assert!(!over(&left, &workers, at(1)));
     connect(&mut workers, "b", at(2));
     workers.standing(&worker("b"), &[]);
-    assert!(over(&left, &workers, at(2)));
+    assert!(over(&left, &workers, at(2)), "c has told the end of what it had");
 }
 
 #[test]
-fn a_session_without_hand_outs_may_be_anywhere() {
-    let left = record(&[(1, true), (2, false)], &[(2, "a", AttemptState::Sealed)]);
-    let mut workers = Workers::default();
-    connect(&mut workers, "a", at(0));
-    workers.standing(&worker("a"), &[]);
-    assert!(!over(&left, &workers, at(10)));
-    assert!(over(&left, &workers, at(11)));
+fn a_process_whose_attempts_are_sealed_may_be_in_its_after_suite() {
+    let mut left = record(&[(1, true)], &[(1, "a", AttemptState::Sealed)]);
+    start(&mut left, 1, "a", None);
+    assert!(!over(&left, &Workers::default(), at(10)));
+    assert!(over(&left, &Workers::default(), at(11)));
+    left.sessions.get_mut(&SessionId(1)).unwrap().closed = Some(false);
+    assert!(over(&left, &Workers::default(), at(0)), "a session closes after its processes");
 }
 
 #[test]

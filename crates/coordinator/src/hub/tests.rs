@@ -9,6 +9,7 @@ use multibeam_proto::coordinator::v1 as wire;
 use multibeam_rt::access::Peer;
 use multibeam_rt::identity::{Identity, Role};
 use multibeam_rt::tasks::TaskGroup;
+use multibeam_sched::{Recovered, Takeover};
 use tokio::sync::oneshot;
 use tonic::Code;
 use tonic::transport::Endpoint;
@@ -168,7 +169,6 @@ fn a_run(run: &str, clusters: &[&str]) -> Begin {
         recovered: None,
         catalogs: BTreeMap::new(),
         admitted: BTreeMap::new(),
-        failed_nodes: BTreeSet::new(),
         ended: Vec::new(),
         holder: "h".into(),
     }
@@ -218,6 +218,27 @@ async fn a_run_that_waited_for_its_turn_knows_as_well() {
     let now = hub.clock.now();
     hub.activate_runs(now);
     assert_eq!(unready(&mut hub, "r2"), [true]);
+}
+
+#[tokio::test]
+async fn a_cancelled_run_that_is_taken_over_waits_for_no_cluster() {
+    let mut hub = hub();
+    begin(&mut hub, "r1", &["a"]);
+    let taken = |run, cancelled| {
+        let takeover = Takeover {
+            patience: Duration::ZERO,
+            sessions: BTreeMap::new(),
+            served: BTreeMap::new(),
+            queued: BTreeSet::new(),
+            cancelled,
+            resumed: false,
+        };
+        let recovered = Recovered { takeover: Some(takeover), ..Recovered::default() };
+        Begin { recovered: Some(recovered), ..a_run(run, &["a"]) }
+    };
+    hub.take_over(vec![taken("r2", Some(false)), taken("r3", None)]);
+    assert!(hub.runs[&RunId::from("r2")].is_over());
+    assert!(hub.runs[&RunId::from("r3")].is_queued());
 }
 
 #[tokio::test]

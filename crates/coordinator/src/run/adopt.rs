@@ -66,9 +66,6 @@ impl ActiveRun {
     fn tell_again(&mut self, process: ProcessId, news: &ProcessNews) {
         match news {
             ProcessNews::Sealed { attempt, failed } => {
-                if *failed {
-                    self.failed.insert(*attempt);
-                }
                 if !self.was_sealed(*attempt) {
                     self.show_done(process, *attempt, *failed);
                 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use multibeam_ginkgo::catalog::Catalog;
-use multibeam_model::command::{Decision, Refusal};
+use multibeam_model::command::Decision;
 use multibeam_model::event::{Event, What};
 use multibeam_model::link::{CoordinatorMessage, ProcessNews};
 use multibeam_model::record::TargetEnd;
@@ -45,8 +45,6 @@ pub(crate) struct Begin {
     pub(crate) catalogs: BTreeMap<TargetId, String>,
     /// Those catalogs of a run that is taken over that are needed.
     pub(crate) admitted: BTreeMap<TargetId, SentCatalog>,
-    /// Sessions with a failed suite node.
-    pub(crate) failed_nodes: BTreeSet<(TargetId, SessionId)>,
     /// Targets that were over before.
     pub(crate) ended: Vec<(TargetId, TargetEnd)>,
     /// Who the lock objects in the clusters name.
@@ -54,10 +52,12 @@ pub(crate) struct Begin {
 }
 
 impl Begin {
-    /// Whether an earlier coordinator has left sessions of it open.
-    pub(crate) fn is_under_way(&self) -> bool {
+    /// Whether it need not wait for its clusters: an earlier coordinator has left sessions of it open,
+    /// or it is cancelled and only ends.
+    pub(crate) fn waits_for_nobody(&self) -> bool {
         let takeover = self.recovered.as_ref().and_then(|it| it.takeover.as_ref());
-        takeover.is_some_and(|takeover| !takeover.sessions.is_empty())
+        takeover
+            .is_some_and(|takeover| !takeover.sessions.is_empty() || takeover.cancelled.is_some())
     }
 }
 
@@ -77,8 +77,6 @@ pub(crate) struct ActiveRun {
     unready: BTreeSet<WorkerId>,
     /// The clusters' identities, and under which name each was seen first.
     identities: BTreeMap<String, ClusterId>,
-    /// Attempts with a failed spec.
-    failed: BTreeSet<AttemptId>,
     effects: Effects,
     sends: Vec<(WorkerId, CoordinatorMessage)>,
     status: RunStatus,
@@ -108,15 +106,12 @@ struct Target {
     git_version: Option<(String, String)>,
     /// It cannot run.
     refused: bool,
-    /// Sessions with a failed suite node.
-    failed_nodes: BTreeSet<SessionId>,
 }
 
 impl ActiveRun {
     /// A run that waits for its turn; see [`ActiveRun::activate`].
     pub(crate) fn new(begin: Begin, effects: Effects) -> Self {
-        let Begin { run, spec, seed, recovered, catalogs, admitted, failed_nodes, ended, holder } =
-            begin;
+        let Begin { run, spec, seed, recovered, catalogs, admitted, ended, holder } = begin;
         let shape = RunShape {
             targets: spec
                 .targets
@@ -144,11 +139,6 @@ impl ActiveRun {
                 .zip(&spec.targets)
                 .map(|(place, _)| Target {
                     admitted: catalogs.get(&TargetId(place)).cloned(),
-                    failed_nodes: failed_nodes
-                        .iter()
-                        .filter(|(target, _)| target.0 == place)
-                        .map(|(_, session)| *session)
-                        .collect(),
                     ..Target::default()
                 })
                 .collect(),
@@ -161,7 +151,6 @@ impl ActiveRun {
             sessions: BTreeMap::new(),
             unready: BTreeSet::new(),
             identities: BTreeMap::new(),
-            failed: BTreeSet::new(),
             effects,
             sends: Vec::new(),
             status: RunStatus::default(),
@@ -280,27 +269,20 @@ impl ActiveRun {
         self.schedule(Input::Process { process, news }, now);
     }
 
-    /// The ledger has answered.
-    pub(crate) fn performed(
-        &mut self,
-        events: Vec<What>,
-        refused: Vec<(AttemptId, Refusal)>,
-        voided: &[AttemptId],
-        now: Moment,
-    ) {
+    /// The ledger has answered. `not_taken` is what the scheduler has to hear of that, in order.
+    pub(crate) fn performed(&mut self, events: Vec<What>, not_taken: Vec<Input>, now: Moment) {
         for what in events {
             self.show(what);
         }
-        for (attempt, why) in &refused {
-            self.spans.refused(*attempt, why);
-        }
-        if !refused.is_empty() {
-            self.schedule(Input::CommitRefused { refused }, now);
-        }
-        for attempt in voided.iter().copied() {
-            let failed = self.failed.contains(&attempt);
-            self.spans.sealed(attempt, failed);
-            self.schedule(Input::LossVoided { attempt, failed }, now);
+        for input in not_taken {
+            match &input {
+                Input::LossVoided { attempt, failed } => self.spans.sealed(*attempt, *failed),
+                Input::CommitRefused { refused } => {
+                    refused.iter().for_each(|(attempt, why)| self.spans.refused(*attempt, why));
+                }
+                _ => {}
+            }
+            self.schedule(input, now);
         }
     }
 

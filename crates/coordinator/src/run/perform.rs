@@ -54,8 +54,6 @@ impl ActiveRun {
                 self.target_ended(target, verdict, cause);
             }
             Output::RunEnded { verdict } => {
-                let failed = self.targets.iter().any(|target| !target.failed_nodes.is_empty());
-                let verdict = if failed { verdict.max(Verdict::Failed) } else { verdict };
                 self.effect(Effect {
                     decisions: vec![Decision::EndRun { at: wall() }],
                     events: vec![What::RunEnded { verdict }],
@@ -79,23 +77,13 @@ impl ActiveRun {
 
     /// Keeps what later events need.
     fn note(&mut self, what: &What) {
-        match what {
-            What::SessionOpened { session, target, cluster, .. } => {
-                self.sessions.insert(*session, (*target, *cluster));
-            }
-            // The suite nodes of a lost session do not count.
-            What::SessionClosed { session, lost: true } => {
-                for target in &mut self.targets {
-                    target.failed_nodes.remove(session);
-                }
-            }
-            _ => {}
+        if let What::SessionOpened { session, target, cluster, .. } = what {
+            self.sessions.insert(*session, (*target, *cluster));
         }
     }
 
+    /// The committer makes the verdict worse if the ledger knows of a failure.
     fn target_ended(&mut self, target: TargetId, verdict: Verdict, cause: Option<Cause>) {
-        let failed = self.target_mut(target).is_some_and(|target| !target.failed_nodes.is_empty());
-        let verdict = if failed { verdict.max(Verdict::Failed) } else { verdict };
         self.effect(Effect {
             decisions: vec![Decision::EndTarget {
                 target,

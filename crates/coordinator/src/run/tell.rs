@@ -36,9 +36,6 @@ impl ActiveRun {
         match news {
             ProcessNews::Started { attempt } => self.spec_started(process, cluster, *attempt, 0),
             ProcessNews::SpecDone { attempt, spec, state, run_time_us, message } => {
-                if state.is_failure() {
-                    self.failed.insert(*attempt);
-                }
                 let Some(catalog) = self.catalog_of(target) else { return };
                 let spec = SpecIndex(spec.0);
                 if catalog.specs.get(spec.0 as usize).is_none() {
@@ -66,11 +63,6 @@ impl ActiveRun {
                 }
             }
             ProcessNews::SuiteNodeDone { node, state, message } => {
-                if state.is_failure()
-                    && let Some(target) = self.target_mut(target)
-                {
-                    target.failed_nodes.insert(process.session);
-                }
                 self.show(What::SuiteNodeDone {
                     session: process.session,
                     node: node.clone(),

@@ -14,7 +14,7 @@ use crate::doubt::Doubt;
 use crate::messages::ToHub;
 use crate::run::Begin;
 use crate::spec::read_spec;
-use crate::takeover::{catalogs_of, failed_nodes};
+use crate::takeover::catalogs_of;
 
 impl CoordinatorService {
     /// Takes a run up that an earlier coordinator has left.
@@ -60,7 +60,6 @@ impl CoordinatorService {
             recovered: Some(Recovered::from_record(&record)),
             catalogs: catalogs_of(&record),
             admitted: BTreeMap::new(),
-            failed_nodes: failed_nodes(&record),
             ended: Vec::new(),
             holder: self.host.clone(),
         })

@@ -71,7 +71,7 @@ fn answers_are_what_the_client_decodes() {
     assert_eq!(Answer::state(SpecState::Passed).into_body(), "\"passed\"");
     assert_eq!(Answer::TooEarly.status(), 425);
     assert_eq!(Answer::Gone.status(), 410);
-    assert_eq!(Answer::empty_report().status(), 200);
+    assert_eq!(Answer::no_report().status(), 200);
 }
 
 proptest! {

@@ -151,6 +151,43 @@ impl Report {
         let specs = serde_json::from_slice::<Wire>(json).map_err(error)?.specs.unwrap_or_default();
         Ok(Self { suite: SuiteHeader::parse(json)?, specs })
     }
+
+    /// Adds the report of another process, as Ginkgo's `Report.Add` does: what both say is that of
+    /// this one, times span both, and both must have succeeded.
+    pub fn add(&mut self, other: Self) {
+        let Self { suite: theirs, specs } = other;
+        let ours = &mut self.suite;
+        ours.suite_succeeded &= theirs.suite_succeeded;
+        if theirs.start_time.cmp_instant(&ours.start_time).is_lt() {
+            ours.start_time = theirs.start_time;
+        }
+        if theirs.end_time.cmp_instant(&ours.end_time).is_gt() {
+            ours.end_time = theirs.end_time;
+        }
+        for reason in theirs.special_suite_failure_reasons {
+            if !ours.special_suite_failure_reasons.contains(&reason) {
+                ours.special_suite_failure_reasons.push(reason);
+            }
+        }
+        ours.run_time = ours.end_time.since(&ours.start_time);
+        self.specs.extend(specs);
+    }
+
+    /// The JSON of it, spec reports as they were received.
+    ///
+    /// # Errors
+    /// When the suite holds something that JSON has no form for.
+    pub fn to_json(&self) -> Result<Vec<u8>, ReportError> {
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            #[serde(flatten)]
+            suite: &'a SuiteHeader,
+            #[serde(rename = "SpecReports")]
+            specs: &'a [Box<RawValue>],
+        }
+        let whole = Whole { suite: &self.suite, specs: &self.specs };
+        serde_json::to_vec(&whole).map_err(|source| ReportError::Suite { bytes: 0, source })
+    }
 }
 
 // === impl SuiteHeader ===
@@ -196,6 +233,35 @@ mod tests {
         assert_eq!(written["New"], serde_json::json!([1]));
         assert_eq!(written["SuiteConfig"]["Timeout"], serde_json::json!(3_600_000_000_000_i64));
         assert!(written.get("SpecReports").is_none());
+    }
+
+    #[test]
+    fn reports_add_up_as_those_of_ginkgo() {
+        let report = |text: &str| Report::parse(text.as_bytes()).unwrap();
+        let mut sum = report(
+            r#"{"SuiteDescription":"d","SuiteSucceeded":true,"New":1,
+                "StartTime":"2026-01-02T10:00:05Z","EndTime":"2026-01-02T10:00:09Z","RunTime":4,
+                "SpecialSuiteFailureReasons":["one"],"SpecReports":[{"LeafNodeText":"a" }]}"#,
+        );
+        sum.add(report(
+            r#"{"SuiteDescription":"other","SuiteSucceeded":true,
+                "StartTime":"2026-01-02T11:00:04+01:00","EndTime":"2026-01-02T10:00:07Z",
+                "SpecialSuiteFailureReasons":["one","two"],"SpecReports":[{"LeafNodeText":"b"},{}]}"#,
+        ));
+        let json = sum.to_json().unwrap();
+        let text = String::from_utf8(json.clone()).unwrap();
+        assert!(text.contains(r#"[{"LeafNodeText":"a" },{"LeafNodeText":"b"},{}]"#), "{text}");
+        let written: Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(written["SuiteDescription"], "d");
+        assert_eq!(written["New"], 1);
+        assert_eq!(written["SuiteSucceeded"], true);
+        assert_eq!(written["StartTime"], "2026-01-02T11:00:04+01:00");
+        assert_eq!(written["EndTime"], "2026-01-02T10:00:09Z");
+        assert_eq!(written["RunTime"], 5_000_000_000_i64);
+        assert_eq!(written["SpecialSuiteFailureReasons"], serde_json::json!(["one", "two"]));
+        sum.add(report(r#"{"SuiteSucceeded":false}"#));
+        assert!(!sum.suite.suite_succeeded);
+        assert_eq!(Report::parse(&sum.to_json().unwrap()).unwrap().specs.len(), 3);
     }
 
     #[test]

@@ -82,6 +82,16 @@ impl<L: ReadLog> Node<L> {
         self.ask_to_read(ticket);
     }
 
+    /// A coordinator gives its office back. If this leader was replaced and does not know, nothing
+    /// comes of it but a longer wait.
+    pub(super) fn leave(&mut self, ticket: Ticket, epoch: Epoch) {
+        let answer = self.in_office(epoch);
+        if answer == Answer::InOffice(Ok(())) {
+            self.office.leave();
+        }
+        self.answers.push((ticket, answer));
+    }
+
     fn in_office(&mut self, epoch: Epoch) -> Answer {
         if !self.leads() {
             return Answer::NotLeader(self.leader());

@@ -41,6 +41,14 @@ pub enum Input {
         /// Its epoch.
         epoch: Epoch,
     },
+    /// A coordinator gives its office back. Answered by [`Answer::InOffice`], for as long as nobody
+    /// has claimed it.
+    Leave {
+        /// For the answer.
+        ticket: Ticket,
+        /// Its epoch.
+        epoch: Epoch,
+    },
     /// Somebody changes who takes part. Answered by [`Answer::Members`].
     Members {
         /// For the answer.

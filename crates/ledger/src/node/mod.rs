@@ -194,6 +194,7 @@ impl<L: ReadLog> Node<L> {
                 self.ask_to_read(ticket);
             }
             Input::Attend { ticket, epoch } => self.attend(ticket, epoch),
+            Input::Leave { ticket, epoch } => self.leave(ticket, epoch),
             Input::Members { ticket, change, force } => self.change(ticket, &change, force),
             Input::Unreachable(node) => self.raw.report_unreachable(node.0),
             Input::SnapshotSent { to, ok } => {

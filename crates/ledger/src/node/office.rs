@@ -1,5 +1,6 @@
 //! Which coordinator's claim the leader admits. Only the leader's own clock counts, and a new
-//! leader counts anew: a claim is admitted when the coordinator in office was silent for long.
+//! leader counts anew: a claim is admitted when the coordinator in office was silent for long, or has
+//! given its office back. The latter is not in the log: a leader that does not know of it waits.
 
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(super) struct Office {
     heard: Moment,
     /// The claim that this leader admitted last; it may not be applied yet.
     admitted: Option<Admitted>,
+    /// The coordinator in office has given it back.
+    vacant: bool,
 }
 
 /// Tells one claim from others.
@@ -33,13 +36,19 @@ impl Admitted {
 
 impl Office {
     pub(super) fn new(silence: Duration) -> Self {
-        Self { silence, heard: Moment::default(), admitted: None }
+        Self { silence, heard: Moment::default(), admitted: None, vacant: false }
     }
 
     /// This node leads from now on.
     pub(super) fn begin(&mut self, now: Moment) {
         self.heard = now;
         self.admitted = None;
+        self.vacant = false;
+    }
+
+    /// The coordinator in office gives it back.
+    pub(super) fn leave(&mut self) {
+        self.vacant = true;
     }
 
     /// A coordinator says that it is alive. `None` while nobody can say who is in office: a claim
@@ -78,6 +87,7 @@ impl Office {
             // The same claim once more: its answer was lost.
             && newest != (coordinator, at)
             && !take_over
+            && !self.vacant
             && now.since(self.heard) <= self.silence
         {
             return Err(Refusal::InOffice { coordinator: newest.0.to_owned() });
@@ -89,5 +99,6 @@ impl Office {
     pub(super) fn put(&mut self, coordinator: String, at: Timestamp, now: Moment) {
         self.heard = now;
         self.admitted = Some(Admitted { coordinator, at });
+        self.vacant = false;
     }
 }

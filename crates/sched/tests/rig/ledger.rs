@@ -13,6 +13,8 @@ use multibeam_sched::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     last_session: u32,
+    /// Somebody has taken the run up again.
+    pub(crate) resumed: bool,
     /// What cannot have begun, as the record would tell.
     pub(crate) queued: BTreeSet<AttemptId>,
     sessions: BTreeMap<SessionId, RecoveredSession>,
@@ -93,6 +95,7 @@ impl Ledger {
             served: BTreeMap::new(),
             queued: self.queued.clone(),
             cancelled,
+            resumed: self.resumed,
         };
         Recovered {
             next_session: self.last_session + 1,

@@ -116,6 +116,11 @@ impl Rig {
         self.ledger.queued.insert(attempt(of));
     }
 
+    /// The record shows that somebody has taken the run up again.
+    pub(crate) fn resumed(&mut self) {
+        self.ledger.resumed = true;
+    }
+
     /// From now on the coordinator's orders do not arrive.
     pub(crate) fn cut(&mut self) {
         self.cut = true;
@@ -201,7 +206,10 @@ impl Rig {
     }
 
     pub(crate) fn died(&mut self, id: &str) {
-        let end = ProcessEnd::Signal(9);
+        self.ends(id, ProcessEnd::Signal(9));
+    }
+
+    pub(crate) fn ends(&mut self, id: &str, end: ProcessEnd) {
         self.news(id, ProcessNews::Ended { end, complete: false, last_output: String::new() });
     }
 

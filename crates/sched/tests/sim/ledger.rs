@@ -39,6 +39,8 @@ pub(crate) struct Ledger {
     sessions: BTreeMap<SessionId, (TargetId, ClusterId)>,
     facts: BTreeMap<SessionId, Vec<SessionFact>>,
     processes: BTreeMap<ProcessId, ProcessRecord>,
+    /// Somebody has taken the run up again, which may give groups another attempt.
+    pub(crate) resumed: bool,
     /// Every hand-out, in order.
     pub(crate) handed_out: Vec<(AttemptId, ProcessId)>,
     /// Attempts with a report, and attempts after which their process goes on without a seal.
@@ -197,6 +199,7 @@ impl Ledger {
         &mut self,
         ended: &BTreeMap<TargetId, multibeam_model::outcome::Verdict>,
     ) -> Recovered {
+        self.resumed = true;
         self.open.clear();
         for process in self.processes.values_mut() {
             process.ended.get_or_insert(false);
@@ -247,7 +250,7 @@ impl Ledger {
                 force,
                 at: Timestamp(0),
             }),
-            resumed: Vec::new(),
+            resumed: self.resumed.then_some(Timestamp(0)).into_iter().collect(),
             ended: None,
             targets: BTreeMap::new(),
             sessions: BTreeMap::new(),

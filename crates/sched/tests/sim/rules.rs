@@ -9,6 +9,9 @@ impl World {
     /// A spec begins. This is where overlap would show.
     pub(crate) fn began(&mut self, process: ProcessId, attempt: AttemptId) {
         self.begun.insert(attempt);
+        let losses = self.ledger.losses(attempt.target, attempt.group);
+        let allowed = self.setting.shape.limits.attempts as usize;
+        assert!(losses < allowed || self.ledger.resumed, "{attempt} begins after {losses} losses");
         let plan = self.setting.groups[&attempt.target][&attempt.group].plan.clone();
         let me = &self.processes[&process];
         let cluster = self.sessions[&process.session].1;

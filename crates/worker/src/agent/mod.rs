@@ -6,6 +6,7 @@
 //! coordinator that takes over is told how all of them stand, and adopts them.
 
 mod cluster;
+mod end_reports;
 mod executions;
 mod holds;
 mod lease;

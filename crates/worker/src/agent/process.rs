@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::cluster::ClusterLink;
+use super::end_reports::EndReports;
 use super::executions::Executions;
 use super::ship::Shipper;
 use super::start::{Started, start};
@@ -65,6 +66,7 @@ pub(super) struct Context {
     pub(super) directory: PathBuf,
     pub(super) lease: watch::Receiver<BootMillis>,
     pub(super) shipper: Shipper,
+    pub(super) reports: Arc<EndReports>,
     /// The cluster's name in run files.
     pub(super) cluster_name: String,
     pub(super) cluster: Option<Arc<ClusterLink>>,
@@ -328,6 +330,19 @@ impl Shell {
                     self.waits.spawn(async move {
                         tokio::time::sleep(ABORT_NOTICED).await;
                         Done::Input(Input::AbortSeen { ticket })
+                    });
+                }
+                Output::KeepReport(report) => {
+                    self.context.reports.keep(&self.context.run, self.context.process, report);
+                }
+                Output::GatherReports(ticket) => {
+                    let (reports, run) = (self.context.reports.clone(), self.context.run.clone());
+                    let session = self.context.process.session;
+                    let reply = self.replies.remove(&ticket);
+                    // They may be large.
+                    tokio::task::spawn_blocking(move || {
+                        let answer = reports.answer(&run, session);
+                        reply.map(|reply| reply.send(answer))
                     });
                 }
                 Output::News(news) => {

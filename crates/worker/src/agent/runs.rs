@@ -88,6 +88,7 @@ impl Runs {
             targets: Mutex::default(),
             cluster: tokio::sync::OnceCell::new(),
             holds: Holds::default(),
+            reports: Arc::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -313,6 +314,7 @@ impl Runs {
             guard: shared.config.guard.clone(),
             lease: self.lease.subscribe(),
             shipper: Shipper::new(shared.ledger.clone(), run.clone()),
+            reports: Arc::clone(&shared.reports),
             cluster_name: shared.config.cluster.clone(),
             cluster: shared.cluster.get().cloned().flatten(),
             news: shared.news.clone(),
@@ -348,6 +350,7 @@ impl Runs {
         self.paces.remove(run);
         self.set_lease();
         self.shared.targets().retain(|(of, _), _| of != run);
+        self.shared.reports.forget(run);
         self.shared.holds.unwant(run);
         let (shared, run) = (Arc::clone(&self.shared), run.clone());
         // An API server that does not answer must not keep the worker from saying that it lives.

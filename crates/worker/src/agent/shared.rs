@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::AgentConfig;
 use super::cluster::ClusterLink;
+use super::end_reports::EndReports;
 use super::holds::{Holds, RENEWAL, directory_of, earlier_processes, mark_of};
 use super::prepare::{Workshop, prepare};
 use super::target::Target;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) targets: Mutex<BTreeMap<(RunId, TargetId), Arc<Target>>>,
     pub(super) cluster: tokio::sync::OnceCell<Option<Arc<ClusterLink>>>,
     pub(super) holds: Holds,
+    pub(super) reports: Arc<EndReports>,
 }
 
 impl Shared {

@@ -1,5 +1,6 @@
 //! What a conductor is told, and what it wants done.
 
+use bytes::Bytes;
 use multibeam_ginkgo::protocol::{Answer, Request};
 use multibeam_model::command::{Reply, Report, SuiteNode};
 use multibeam_model::link::{ProcessNews, ProcessOrder, SessionFact};
@@ -73,6 +74,10 @@ pub enum Output {
     /// The process was told to abort: come back with [`Input::AbortSeen`] when it must have taken
     /// notice.
     AwaitAbort(Ticket),
+    /// A process other than the first has ended its suite: keep its report for process 1.
+    KeepReport(Bytes),
+    /// Answer process 1 with the sum of the reports that were kept of its session.
+    GatherReports(Ticket),
     /// Tell the coordinator.
     News(ProcessNews),
 }

@@ -143,8 +143,11 @@ impl Conductor {
             Request::SuiteWillBegin(_) | Request::EmitOutput(_) | Request::ProgressReport(_) => {
                 Answer::Ok
             }
-            Request::SuiteDidEnd(_) => {
+            Request::SuiteDidEnd(report) => {
                 self.complete = true;
+                if !self.process.number.is_first() {
+                    out.push(Output::KeepReport(report.raw));
+                }
                 Answer::Ok
             }
             Request::ReportBeforeSuiteCompleted(state) => {
@@ -191,7 +194,12 @@ impl Conductor {
                 self.tell_next_serial(out);
                 answer
             }
-            Request::AggregatedNonprimaryProcsReport => Answer::empty_report(),
+            // Ginkgo's own server answers 410 when one of the others has died, and its node fails.
+            // Here another process may have taken the place of that one.
+            Request::AggregatedNonprimaryProcsReport if self.serial.may_begin() => {
+                return out.push(Output::GatherReports(ticket));
+            }
+            Request::AggregatedNonprimaryProcsReport => Answer::TooEarly,
             // The interrupt is a signal to the process; answering 410 here as well would turn an
             // interrupted spec into an aborted one. Between two specs there is none.
             Request::ShouldAbort => match self.recall.asked() {

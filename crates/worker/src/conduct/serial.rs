@@ -50,11 +50,16 @@ impl Serial {
 
     /// The answer to `/have-nonprimary-procs-finished`. The process asks again in its after-suite.
     pub(super) fn others_finished(&mut self) -> Answer {
-        if self.share.is_none() {
+        if !self.may_begin() {
             return Answer::TooEarly;
         }
         self.begun = true;
         Answer::Ok
+    }
+
+    /// Whether the others have finished.
+    pub(super) fn may_begin(&self) -> bool {
+        self.share.is_some()
     }
 
     pub(super) fn has_begun(&self) -> bool {

@@ -427,3 +427,17 @@ fn a_recalled_process_can_be_stopped_harder() {
     assert_eq!(answer_to(&out, held), Some(Answer::Ok));
     assert_eq!(bench.input(Input::AbortSeen { ticket: held }), []);
 }
+
+#[test]
+fn process_1_hears_of_the_others_when_they_have_finished() {
+    let mut first = Bench::new(1, None);
+    assert_eq!(first.answered(Request::AggregatedNonprimaryProcsReport), Answer::TooEarly);
+    first.order(ProcessOrder::SerialPhase { attempts: Vec::new() });
+    let (ticket, out) = first.ask(Request::AggregatedNonprimaryProcsReport);
+    assert_eq!(out, [Output::GatherReports(ticket)]);
+
+    let end = || Request::parse("POST", "/suite-did-end", "{}".into()).unwrap();
+    let (ticket, out) = Bench::new(2, None).ask(end());
+    assert_eq!(out, [Output::KeepReport("{}".into()), Output::Answer(ticket, Answer::Ok)]);
+    assert_eq!(first.answered(end()), Answer::Ok, "its own is not of the others");
+}

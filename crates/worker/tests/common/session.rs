@@ -166,7 +166,7 @@ impl Session<'_> {
                 let others = (2..=self.processes).all(|it| state.outcome.exits.contains_key(&it));
                 if others { Answer::Ok } else { Answer::TooEarly }
             }
-            Request::AggregatedNonprimaryProcsReport => Answer::empty_report(),
+            Request::AggregatedNonprimaryProcsReport => Answer::no_report(),
             Request::Abort => panic!("the suite aborted"),
         }
     }

@@ -19,6 +19,14 @@ const PREFIX: &str = "mblab-";
 /// `ip netns` prepares its directory when it is first used, which two at once do not survive.
 static MAKING: Mutex<()> = Mutex::new(());
 
+/// Where this variable is set to `required`, a test that cannot make networks fails instead of being
+/// skipped: a machine that is there to run them must not let them out unseen.
+const REQUIRED: &str = "MULTIBEAM_NETWORK_TESTS";
+
+fn is_required() -> bool {
+    std::env::var_os(REQUIRED).is_some_and(|value| value == "required")
+}
+
 /// A network for one test. It goes with its owner, and so does everything that runs in it.
 #[derive(Debug)]
 pub(crate) struct Lab {
@@ -33,11 +41,18 @@ pub(super) fn own_prefix() -> String {
 
 impl Lab {
     /// A network of these hosts; `None` where none can be made, which is told.
+    ///
+    /// # Panics
+    /// When networks are required, and none can be made.
     pub(crate) fn new(hosts: &[&'static str]) -> Option<Self> {
         static LABS: AtomicU32 = AtomicU32::new(1);
         static LEFTOVERS: Once = Once::new();
         let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(obstacle) = obstacle() {
+            assert!(
+                !is_required(),
+                "no network namespaces here: {obstacle} (hint: {REQUIRED} is set to `required`)"
+            );
             let test = std::thread::current().name().unwrap_or_default().to_owned();
             // Not `eprintln`, which nobody sees of a test that passes.
             let _ = writeln!(

@@ -9,9 +9,7 @@ use multibeam_model::event::{Phase, What};
 use multibeam_model::link::{ProcessNews, ProcessOrder};
 use multibeam_model::outcome::{LossCause, ProcessEnd, Verdict};
 use multibeam_model::record::RunRecord;
-use multibeam_model::{
-    AttemptId, ClusterId, Moment, ProcessId, SpecState, TargetId, Timestamp, WorkerId,
-};
+use multibeam_model::{AttemptId, ClusterId, Moment, ProcessId, TargetId, Timestamp, WorkerId};
 use multibeam_sched::{Input, Output, Recovered, Scheduler};
 
 use super::Stage;
@@ -213,8 +211,7 @@ impl World {
             }
         }
         for attempt in sealed {
-            let reports = record.attempt(attempt).into_iter().flat_map(|it| it.received.values());
-            let failed = reports.map(|report| report.state).any(SpecState::is_failure);
+            let failed = record.attempt(attempt).is_some_and(|attempt| attempt.has_failed());
             self.schedule(n, Input::LossVoided { attempt, failed });
         }
         if !refused.is_empty() {

@@ -2,7 +2,7 @@
 
 use multibeam_model::event::Phase;
 use multibeam_model::ids::ClusterId;
-use multibeam_model::outcome::Verdict;
+use multibeam_model::outcome::{SpecState, Verdict};
 use multibeam_model::status::{RunStatus, SessionStatus, TargetStatus};
 use multibeam_model::time::Timestamp;
 
@@ -140,14 +140,14 @@ fn blanks(column: usize, text: &str) -> String {
 impl Row {
     fn new(status: &RunStatus, index: usize, now: Timestamp, words: bool) -> Self {
         let target = &status.targets[index];
-        let failed: u32 = target
-            .states
-            .iter()
-            .filter(|(state, _)| state.is_failure())
-            .map(|(_, number)| number)
-            .sum();
+        // What a cancel has interrupted says nothing about the suite.
+        let failed = |state: &SpecState| state.is_failure() && *state != SpecState::Interrupted;
+        let states = target.states.iter().filter(|(state, _)| failed(state));
+        let specs: u32 = states.map(|(_, number)| number).sum();
         // A suite node that failed is no spec, but not nothing.
-        let failed = if failed == 0 && !target.failures.is_empty() { 1 } else { failed };
+        let mut nodes = target.failures.iter().filter(|failure| failure.attempt.is_none());
+        let node = nodes.any(|failure| failed(&failure.state));
+        let failed = specs.max(node.into());
         let number = |number: u32, word: &str, sign: &str| match number {
             0 => String::new(),
             n if words => format!("{n} {word}"),

@@ -218,3 +218,15 @@ fn phases_of_clusters_are_summed_up() {
     story.phase(2, Phase::Serial);
     assert!(state(&story).contains(" serial") && !state(&story).contains("parallel"));
 }
+
+#[test]
+fn what_a_cancel_interrupts_is_no_failure() {
+    let mut story = Story::new(&[("t", &["a"])]);
+    story.prepared(0, 10, 0, 600).session(1, 0, 0, 2).pass(1, 3);
+    story.done(1, "was cut short", SpecState::Interrupted, "interrupted by the user");
+    let text = render(&story.status(), at(60.0), 100, 20, Style::PLAIN).join("\n");
+    assert!(text.contains("4/10") && !text.contains("failed"), "{text}");
+    story.done(1, "is broken", SpecState::Panicked, "no");
+    let text = render(&story.status(), at(60.0), 100, 20, Style::PLAIN).join("\n");
+    assert!(text.contains("1 failed"), "{text}");
+}
