@@ -65,10 +65,8 @@ impl ActiveRun {
     /// Shows what may have been shown before: only what the ledger did not have then is new.
     fn tell_again(&mut self, process: ProcessId, news: &ProcessNews) {
         match news {
-            ProcessNews::Sealed { attempt, failed } => {
-                if !self.was_sealed(*attempt) {
-                    self.show_done(process, *attempt, *failed);
-                }
+            ProcessNews::Sealed { attempt, failed } if !self.was_sealed(*attempt) => {
+                self.show_done(process, *attempt, *failed);
             }
             ProcessNews::SuiteNodeDone { .. } => self.tell(process, news),
             _ => {}
