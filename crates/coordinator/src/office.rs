@@ -325,7 +325,7 @@ mod tests {
         let mut hub = Hub::stand_by(aggregator, name, "host".to_owned(), false, &tasks.spawner());
         while hub.standing().await.is_some() {}
         assert_eq!(hub.term().unwrap().epoch, Epoch(1));
-        assert_eq!(ledger.left(), [], "it stays as long as it serves");
+        assert_eq!(ledger.left(), Vec::<u64>::new(), "it stays as long as it serves");
         let forced = tasks.shutdown(Duration::from_secs(60)).await.unwrap();
         assert_eq!((ledger.left(), forced), (vec![1], vec![]));
         assert!(hub.term().is_err());
