@@ -121,8 +121,9 @@ pub(crate) fn report(run: &mut RunRecord, here: PayloadRef, report: &Report) -> 
     }
     // A sealed attempt has every ordinal, so this one can only lie beyond the end.
     let beyond = report.ordinal >= attempt.reports;
-    let mut others = attempt.received.iter().filter(|(ordinal, _)| *ordinal != report.ordinal);
-    if beyond || others.any(|(_, old)| old.spec == report.spec) {
+    let same_spec =
+        |(ordinal, old): (u32, &ReportRecord)| ordinal != report.ordinal && old.spec == report.spec;
+    if beyond || attempt.received.iter().any(same_spec) {
         return Reply::Refused(Refusal::Conflict);
     }
     attempt.received.insert(report.ordinal, record);

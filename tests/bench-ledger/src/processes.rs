@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use nix::unistd::{SysconfVar, sysconf};
-
 use crate::Outcome;
+
+/// Ticks of a second in `/proc`: `USER_HZ`, which Linux keeps at 100 for programs, whatever its own is.
+const TICKS: f64 = 100.0;
 
 /// A running program. It is killed when this is dropped.
 pub(crate) struct Process {
@@ -88,7 +89,6 @@ impl Meter {
 
 /// User and system time (proc(5), fields 14 and 15 of `stat`).
 fn used(processes: &[u32]) -> Outcome<Duration> {
-    let tick = sysconf(SysconfVar::CLK_TCK)?.unwrap_or(100);
     let mut ticks = 0;
     for process in processes {
         let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
@@ -99,7 +99,7 @@ fn used(processes: &[u32]) -> Outcome<Duration> {
             ticks += fields.get(field).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         }
     }
-    Ok(Duration::from_secs_f64(ticks as f64 / tick as f64))
+    Ok(Duration::from_secs_f64(ticks as f64 / TICKS))
 }
 
 /// Bytes that the files below a directory occupy. Files that go meanwhile count nothing.
