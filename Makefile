@@ -1,9 +1,9 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help build suites demo test check bench soak image fuzz clean
+.PHONY: help build suites demo test check bench bench-ledger soak image fuzz clean
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 build: ## build the multibeam binary (target/release/multibeam)
 	@tests/need cargo
@@ -27,9 +27,14 @@ check: ## formatting, lints, and the dependency rules
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --locked -p multibeam-model --test dependencies
 
-bench: ## multibeam against `ginkgo -p` on this machine; prints a table
+bench: ## multibeam against `ginkgo -p`, then the ledger beside etcd; prints tables
 	@tests/need cargo go
 	tests/bench/run
+	tests/bench-ledger/run
+
+bench-ledger: ## only the ledger beside etcd, some ten minutes; options: tests/bench-ledger/run -h
+	@tests/need cargo
+	tests/bench-ledger/run
 
 soak: ## random worlds with faults, one after the other, for SOAK_MINUTES (60)
 	@tests/need cargo

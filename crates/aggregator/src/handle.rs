@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::actor::{Limits, Message, Question};
-use crate::metrics::commit_times;
+use crate::metrics::{Writes, commit_times};
 use crate::store::SharedReader;
 use crate::{Leader, LedgerError};
 
@@ -51,6 +51,7 @@ pub(crate) struct Shared {
     reader: LogReader,
     pub(crate) budget: Arc<Semaphore>,
     pub(crate) limits: Limits,
+    pub(crate) writes: Writes,
 }
 
 impl Shared {
@@ -60,7 +61,7 @@ impl Shared {
         budget: Arc<Semaphore>,
         limits: Limits,
     ) -> Self {
-        Self { node: RwLock::new(node), reader, budget, limits }
+        Self { node: RwLock::new(node), reader, budget, limits, writes: Writes::default() }
     }
 
     // Only a panic of the owner can poison it, and the owner is gone then.
@@ -212,6 +213,10 @@ impl Handle {
 
     pub(crate) fn commit_times(&self) -> Histogram {
         self.commit_times.clone()
+    }
+
+    pub(crate) fn writes(&self) -> Writes {
+        self.shared.writes.clone()
     }
 
     /// The bytes of proposals that wait or are under way.

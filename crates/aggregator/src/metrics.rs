@@ -1,6 +1,7 @@
 //! What a member tells about itself as metrics.
 
 use std::fmt;
+use std::time::Duration;
 
 use multibeam_ledger::node::Role;
 use multibeam_model::record::AttemptState;
@@ -21,9 +22,33 @@ pub(crate) fn commit_times() -> Histogram {
     Histogram::new(BUCKETS)
 }
 
+/// Entries of one write.
+const ENTRIES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// The writes that are synced: how long each takes, and how many entries share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Writes {
+    seconds: Histogram,
+    entries: Histogram,
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        Self { seconds: Histogram::new(BUCKETS), entries: Histogram::new(ENTRIES) }
+    }
+}
+
+impl Writes {
+    pub(crate) fn observe(&self, entries: usize, took: Duration) {
+        self.seconds.observe(took.as_secs_f64());
+        self.entries.observe(entries as f64);
+    }
+}
+
 impl Handle {
-    /// Registers `ledger_commit_seconds` (from a proposal to its answer), `raft_*` (how this member
-    /// stands in its group), and `ledger_*` (what the ledger holds).
+    /// Registers `ledger_commit_seconds` (from a proposal to its answer), `ledger_write_*` (what is
+    /// synced together), `raft_*` (how this member stands in its group), and `ledger_*` (what the
+    /// ledger holds).
     pub fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "ledger_commit",
@@ -31,6 +56,14 @@ impl Handle {
             Unit::Seconds,
             self.commit_times(),
         );
+        let Writes { seconds, entries } = self.writes();
+        registry.register_with_unit(
+            "ledger_write",
+            "Time of a synced write to this member's disk",
+            Unit::Seconds,
+            seconds,
+        );
+        registry.register("ledger_write_entries", "Entries that share a synced write", entries);
         registry.register_collector(Box::new(Standing(self.clone())));
     }
 }

@@ -36,6 +36,7 @@ impl Ledger {
             Command::Raise { format } => self.raise(*format),
             Command::Run { run, change } => {
                 let epoch = self.epoch();
+                self.digests.forget(run);
                 match self.runs.get_mut(run) {
                     Some(run) => apply_change(run, epoch, PayloadRef { index }, change),
                     None => Reply::Refused(Refusal::NoSuchRun),
@@ -65,6 +66,7 @@ impl Ledger {
         }
         for run in runs {
             self.runs.remove(run);
+            self.digests.forget(run);
         }
         Reply::Done
     }

@@ -44,7 +44,10 @@ pub(crate) fn hand_out(
     if id.number != expected || reports == 0 {
         return Reply::Refused(Refusal::WrongNumber { expected });
     }
-    target.groups.entry(id.group).or_default().attempts.push(AttemptRecord {
+    let attempts = &mut target.groups.entry(id.group).or_default().attempts;
+    // Hardly any group has a second one, and a ledger has hundreds of thousands of groups.
+    attempts.reserve_exact(1);
+    attempts.push(AttemptRecord {
         number: id.number,
         process,
         worker: worker.clone(),
@@ -98,15 +101,16 @@ pub(crate) fn report(run: &mut RunRecord, here: PayloadRef, report: &Report) -> 
     };
     let sealed = match &attempt.state {
         AttemptState::Lost(_) | AttemptState::Returned => {
-            if !attempt.received.contains_key(&report.ordinal) {
-                attempt.late.entry(report.ordinal).or_insert(record);
+            let known = [&attempt.received, &attempt.late];
+            if !known.iter().any(|reports| reports.contains(report.ordinal)) {
+                attempt.late.insert(report.ordinal, record);
             }
             return Reply::Refused(Refusal::AttemptLost);
         }
         AttemptState::Sealed => true,
         AttemptState::Live => false,
     };
-    if let Some(old) = attempt.received.get(&report.ordinal)
+    if let Some(old) = attempt.received.get(report.ordinal)
         && !plant::is(Plant::SealTwice)
     {
         return match same_report(old, &record) {
@@ -117,8 +121,9 @@ pub(crate) fn report(run: &mut RunRecord, here: PayloadRef, report: &Report) -> 
     }
     // A sealed attempt has every ordinal, so this one can only lie beyond the end.
     let beyond = report.ordinal >= attempt.reports;
-    let mut others = attempt.received.iter().filter(|(ordinal, _)| **ordinal != report.ordinal);
-    if beyond || others.any(|(_, old)| old.spec == report.spec) {
+    let same_spec =
+        |(ordinal, old): (u32, &ReportRecord)| ordinal != report.ordinal && old.spec == report.spec;
+    if beyond || attempt.received.iter().any(same_spec) {
         return Reply::Refused(Refusal::Conflict);
     }
     attempt.received.insert(report.ordinal, record);

@@ -15,6 +15,7 @@
 
 mod apply;
 mod attempt;
+mod digest;
 pub mod merge;
 pub mod node;
 mod parts;
@@ -33,6 +34,7 @@ use node::disk::NodeId;
 use node::members::Member;
 use serde::{Deserialize, Serialize};
 
+use digest::Digests;
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 
 /// The state of the ledger.
@@ -47,6 +49,9 @@ pub struct Ledger {
     /// The newest claim of office.
     claim: Option<Claim>,
     runs: BTreeMap<RunId, RunRecord>,
+    /// No part of the state.
+    #[serde(skip)]
+    digests: Digests,
 }
 
 /// The format of commands that a new ledger takes.
@@ -60,6 +65,7 @@ impl Default for Ledger {
             members: BTreeMap::new(),
             claim: None,
             runs: BTreeMap::new(),
+            digests: Digests::default(),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn join(run: &mut RunRecord, of: PartOf, here: PayloadRef, reply: &Re
 fn is_known(run: &RunRecord, of: PartOf) -> bool {
     match of {
         PartOf::Report { attempt, ordinal } => run.attempt(attempt).is_some_and(|attempt| {
-            attempt.received.contains_key(&ordinal) || attempt.late.contains_key(&ordinal)
+            attempt.received.contains(ordinal) || attempt.late.contains(ordinal)
         }),
         PartOf::SuiteNode { process, ordinal } => {
             let session = run.sessions.get(&process.session);

@@ -1,4 +1,4 @@
-//! The state as bytes: for comparing replicas, and for sending one to a node that lags behind.
+//! The state as bytes: for the disk, and for sending it to a node that lags behind.
 
 use sha2::{Digest, Sha256};
 
@@ -35,12 +35,6 @@ pub enum SnapshotError {
 }
 
 impl Ledger {
-    /// SHA-256 of the whole state. Equal on all replicas that have applied the same commands.
-    #[must_use]
-    pub fn hash(&self) -> [u8; HASH_LEN] {
-        Sha256::digest(self.body()).into()
-    }
-
     /// The state as bytes: format, hash, state.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {

@@ -1,6 +1,8 @@
 //! A run as the ledger has it: what a new coordinator takes over from, and what reports are made
 //! of. The ledger's state machine keeps these very values, so reading a run is a copy.
 
+mod reports;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use crate::ids::{
 use crate::link::SessionFact;
 use crate::outcome::{Cause, LossCause, SpecState, Verdict};
 use crate::time::Timestamp;
+
+pub use reports::Reports;
 
 /// Where the ledger keeps bytes that it does not hold in memory: the place in its log of the
 /// command that brought them.
@@ -139,9 +143,9 @@ pub struct AttemptRecord {
     /// Where it stands.
     pub state: AttemptState,
     /// The reports that came in time, by ordinal.
-    pub received: BTreeMap<u32, ReportRecord>,
+    pub received: Reports,
     /// Reports that came after the attempt was lost, by ordinal. They never count.
-    pub late: BTreeMap<u32, ReportRecord>,
+    pub late: Reports,
 }
 
 /// Where an attempt stands.

@@ -110,6 +110,8 @@ impl World {
         config.heartbeat_ticks = scale::HEARTBEAT_TICKS;
         config.office_silence = scale::SILENCE;
         config.compact_every = self.setting.compact_every;
+        // As often as the setting says, however large the state is.
+        config.state_bytes_per_entry = u64::MAX;
         config.trailing = self.setting.trailing;
         config.trailing_most = self.setting.trailing * 2;
         config.witness_every = 40;

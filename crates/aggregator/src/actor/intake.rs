@@ -8,8 +8,9 @@ use crate::peers::PeerEvent;
 use crate::store::Disk;
 
 impl<D: Disk> Owner<D> {
-    pub(super) fn message(&mut self, message: Message) -> Result<(), LedgerError> {
-        let input = match message {
+    /// What a message asks of the node; nothing when it is the last one.
+    pub(super) fn input(&mut self, message: Message) -> Option<Input> {
+        Some(match message {
             Message::Propose { commands, answer, budget } => {
                 let ticket = self.ticket(answer, Some(budget));
                 Input::Propose { ticket, commands }
@@ -23,9 +24,8 @@ impl<D: Disk> Owner<D> {
                     Question::Members { change, force } => Input::Members { ticket, change, force },
                 }
             }
-            Message::Close => return Ok(()),
-        };
-        self.handle(input)
+            Message::Close => return None,
+        })
     }
 
     pub(super) fn event(&mut self, event: PeerEvent) -> Result<(), LedgerError> {

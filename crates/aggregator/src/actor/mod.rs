@@ -121,15 +121,12 @@ impl<D: Disk> Owner<D> {
                     }
                 }
                 count = queue.recv_many(&mut messages, most), if closing.is_none() => {
-                    for message in messages.drain(..) {
-                        if matches!(message, Message::Close) {
-                            closing = Some(tokio::time::Instant::now() + FAREWELL);
-                        }
-                        self.message(message)?;
-                    }
-                    if count == 0 {
+                    let inputs: Vec<_> =
+                        messages.drain(..).filter_map(|message| self.input(message)).collect();
+                    if inputs.len() < count || count == 0 {
                         closing = Some(tokio::time::Instant::now() + FAREWELL);
                     }
+                    self.handle_all(inputs)?;
                     if closing.is_some() {
                         // Senders that are too late learn so at once.
                         queue.close();
@@ -157,8 +154,14 @@ impl<D: Disk> Owner<D> {
     }
 
     fn handle(&mut self, input: Input) -> Result<(), LedgerError> {
+        self.handle_all([input])
+    }
+
+    /// All of them without letting readers in between: hundreds may have come together.
+    fn handle_all(&mut self, inputs: impl IntoIterator<Item = Input>) -> Result<(), LedgerError> {
         let now = Moment(now_us());
-        Ok(self.shared.write_node().handle(now, input)?)
+        let mut node = self.shared.write_node();
+        Ok(inputs.into_iter().try_for_each(|input| node.handle(now, input))?)
     }
 
     fn ticket(

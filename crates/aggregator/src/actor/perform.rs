@@ -2,6 +2,8 @@
 
 use multibeam_ledger::node::io::{Answer, Outgoing, SnapshotOrder, Ticket};
 
+use tokio::time::Instant;
+
 use super::Owner;
 use crate::LedgerError;
 use crate::store::Disk;
@@ -22,7 +24,11 @@ impl<D: Disk> Owner<D> {
                 self.disk.unstage()?;
             }
             if let Some(write) = work.write {
+                let begun = Instant::now();
                 self.disk.write(&write)?;
+                if write.sync {
+                    self.shared.writes.observe(write.entries.len(), begun.elapsed());
+                }
             }
             let done = self.shared.write_node().written()?;
             self.send(done.send, done.snapshots);

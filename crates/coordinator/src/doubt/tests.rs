@@ -51,8 +51,8 @@ fn record(sessions: &[(u32, bool)], attempts: &[(u32, &str, AttemptState)]) -> R
             handed_out: u64::from(id),
             reports: 1,
             state: state.clone(),
-            received: BTreeMap::new(),
-            late: BTreeMap::new(),
+            received: Default::default(),
+            late: Default::default(),
         };
         (GroupId(id), GroupRecord { attempts: vec![attempt], given_up: None })
     };

@@ -72,7 +72,7 @@ impl<L: ReadLog> Node<L> {
 
     /// Notes this node's state, and has the leader tell the others of its own.
     fn bear_witness(&mut self, index: u64) {
-        let hash = self.ledger.hash();
+        let hash = self.ledger.hash_and_keep();
         self.own_hash = Some((index, hash));
         if self.leads() {
             self.follow_ups.push(Command::Witness { index, hash });

@@ -7,7 +7,9 @@ impl<L: ReadLog> Node<L> {
     /// A newer base for the disk, when enough was applied since the last one.
     pub(super) fn compact(&mut self) -> Option<Compact> {
         let (applied, _) = self.raw.store().applied();
-        if applied.saturating_sub(self.base) < self.config.compact_every {
+        let config = &self.config;
+        let worth = config.compact_every.max(self.base_bytes / config.state_bytes_per_entry);
+        if applied.saturating_sub(self.base) < worth {
             return None;
         }
         let old = self.raw.store().start();
@@ -23,6 +25,7 @@ impl<L: ReadLog> Node<L> {
             keep: self.ledger.payloads(old.first..first),
         };
         self.base = applied;
+        self.base_bytes = compact.state.len() as u64;
         self.raw.mut_store().begin_at(start);
         Some(compact)
     }

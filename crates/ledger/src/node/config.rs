@@ -27,6 +27,9 @@ pub struct NodeConfig {
     pub office_silence: Duration,
     /// Applied entries after which the disk gets a newer base.
     pub compact_every: u64,
+    /// Bytes of state that a newer base may write for each entry applied since the last one. A large
+    /// state is written less often, so that the log costs more than the state does.
+    pub state_bytes_per_entry: u64,
     /// Entries that stay in the log for members that lag.
     pub trailing: u64,
     /// Entries that stay at most for a member that lags more or is being sent a state.
@@ -73,6 +76,7 @@ impl NodeConfig {
             heartbeat_ticks: 2,
             office_silence: Duration::from_secs(15),
             compact_every: 10_000,
+            state_bytes_per_entry: 256,
             trailing: 5_000,
             trailing_most: 200_000,
             witness_every: 10_000,
@@ -100,7 +104,7 @@ impl NodeConfig {
 }
 
 /// Bytes of entries in one message to a follower; a larger entry travels alone.
-const MESSAGE_BYTES: u64 = 1 << 20;
+pub(super) const MESSAGE_BYTES: u64 = 1 << 20;
 /// Messages to a follower that may be unanswered.
 const IN_FLIGHT: usize = 64;
 /// Bytes of entries that may wait for a majority; more are answered `Busy`.

@@ -27,16 +27,16 @@ pub mod io;
 mod logger;
 pub mod members;
 mod office;
+mod propose;
 mod questions;
 mod status;
 mod storage;
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use multibeam_model::command::{Command, DecodeError, Reply};
-use multibeam_model::{Epoch, Moment, Timestamp};
-use raft::eraftpb::{Entry, Message, MessageType};
+use multibeam_model::command::{Command, DecodeError};
+use multibeam_model::{Epoch, Moment};
+use raft::eraftpb::{Message, MessageType};
 use raft::{RawNode, Ready, SnapshotStatus, StateRole};
 
 use crate::{Ledger, SnapshotError};
@@ -44,6 +44,7 @@ use disk::{Install, NodeId, ReadLog, Recovered, Write};
 use envelope::Received;
 use io::{Answer, Done, Input, Outcome, Outgoing, SnapshotOrder, Ticket, Work};
 use office::Office;
+use propose::Gathered;
 use questions::{Proposals, Reads};
 use storage::LogStore;
 
@@ -88,6 +89,8 @@ pub struct Node<L: ReadLog> {
     ledger: Ledger,
     now: Moment,
     proposals: Proposals,
+    /// Proposals that are not in the log yet.
+    gathered: Gathered,
     reads: Reads,
     office: Office,
     /// Signs of life that are answered once a majority has confirmed that this node leads.
@@ -109,6 +112,8 @@ pub struct Node<L: ReadLog> {
     forget: Vec<u64>,
     /// The index of the state on the disk.
     base: u64,
+    /// How large it is.
+    base_bytes: u64,
     removed: bool,
 }
 
@@ -135,6 +140,7 @@ impl<L: ReadLog> Node<L> {
             ledger,
             now: Moment::default(),
             proposals: Proposals::default(),
+            gathered: Gathered::default(),
             reads: Reads::default(),
             office: Office::new(config.office_silence),
             attending: BTreeMap::new(),
@@ -148,6 +154,7 @@ impl<L: ReadLog> Node<L> {
             answers: Vec::new(),
             forget: Vec::new(),
             base: recovered.base.index,
+            base_bytes: recovered.state.len() as u64,
             removed: false,
             config,
         })
@@ -185,6 +192,10 @@ impl<L: ReadLog> Node<L> {
     pub fn handle(&mut self, now: Moment, input: Input) -> Outcome<()> {
         assert!(self.under_way.is_none(), "the last work was not reported as written");
         self.now = self.now.max(now);
+        if !matches!(input, Input::Propose { .. }) {
+            // Whatever it is: it finds the log as it would be had each proposal gone there by itself.
+            self.put_gathered();
+        }
         match input {
             Input::Tick => self.tick(),
             Input::Message(received) => self.step(received.message),
@@ -215,6 +226,7 @@ impl<L: ReadLog> Node<L> {
     /// # Errors
     /// When the node cannot go on.
     pub fn work(&mut self) -> Outcome<Option<Work>> {
+        self.put_gathered();
         if !self.raw.has_ready() {
             if self.answers.is_empty() && !self.unstage {
                 return Ok(None);
@@ -285,61 +297,6 @@ impl<L: ReadLog> Node<L> {
         let _ = self.raw.step(message);
     }
 
-    fn propose(&mut self, ticket: Ticket, commands: Vec<(Command, Bytes)>) {
-        if let Some(answer) = self.refuse(&commands) {
-            self.answers.push((ticket, answer));
-            return;
-        }
-        let count = commands.len();
-        let claims: Vec<_> = commands.iter().filter_map(|(command, _)| claim_of(command)).collect();
-        let entries: Vec<Entry> =
-            commands.into_iter().map(|(_, data)| Entry { data, ..Entry::default() }).collect();
-        let first = self.raw.raft.raft_log.last_index() + 1;
-        match self.put(entries) {
-            Ok(()) => {
-                self.proposals.wait(ticket, self.raw.raft.term, first, count);
-                for (coordinator, at) in claims {
-                    self.office.put(coordinator, at, self.now);
-                }
-            }
-            Err(_) => self.answers.push((ticket, Answer::Busy)),
-        }
-    }
-
-    /// The answer to a proposal that is not put into the log.
-    fn refuse(&self, commands: &[(Command, Bytes)]) -> Option<Answer> {
-        if !self.leads() {
-            return Some(Answer::NotLeader(self.leader()));
-        }
-        if commands.is_empty() {
-            return Some(Answer::Replies(Vec::new()));
-        }
-        let newest = self.ledger.format();
-        if commands.iter().any(|(_, bytes)| bytes.first().is_some_and(|format| *format > newest)) {
-            return Some(Answer::Format { newest });
-        }
-        for (command, _) in commands {
-            let Command::Claim { coordinator, at, take_over } = command else { continue };
-            // The log may hold claims of an earlier term that are not in the state yet.
-            if self.raw.store().applied().1 != self.raw.raft.term {
-                return Some(Answer::Busy);
-            }
-            let admitted = self.office.admits(&self.ledger, coordinator, *at, *take_over, self.now);
-            if let Err(refusal) = admitted {
-                return Some(Answer::Replies(vec![Reply::Refused(refusal); commands.len()]));
-            }
-        }
-        None
-    }
-
-    /// Puts entries into the log, all or none.
-    fn put(&mut self, entries: Vec<Entry>) -> raft::Result<()> {
-        let mut message = Message { from: self.config.id.0, ..Message::default() };
-        message.set_msg_type(MessageType::MsgPropose);
-        message.set_entries(entries.into());
-        self.raw.raft.step(message)
-    }
-
     fn ask_to_read(&mut self, ticket: Ticket) {
         let mut context = Vec::with_capacity(3 * size_of::<u64>());
         for part in [self.config.id.0, self.config.boot, ticket.0] {
@@ -385,6 +342,7 @@ impl<L: ReadLog> Node<L> {
         hard.commit = hard.commit.max(base.index);
         self.ledger = ledger;
         self.base = base.index;
+        self.base_bytes = state.len() as u64;
         self.own_hash = None;
         self.raw.mut_store().install(&base, hard);
         Ok(Install { base, state, hard })
@@ -425,13 +383,5 @@ impl<L: ReadLog> Node<L> {
         let leader = self.leader();
         let waiting = self.proposals.take();
         self.answers.extend(waiting.map(|ticket| (ticket, Answer::NotLeader(leader))));
-    }
-}
-
-/// Who claims, and when, if a command is a claim.
-fn claim_of(command: &Command) -> Option<(String, Timestamp)> {
-    match command {
-        Command::Claim { coordinator, at, .. } => Some((coordinator.clone(), *at)),
-        _ => None,
     }
 }

@@ -333,6 +333,8 @@ proptest! {
             }
             let command = Command::decode(&step.command.encode()).unwrap();
             prop_assert_eq!(replica.ledger.apply(step.index, &command), step.reply.clone());
+            // What is kept of one comparison is right at the next one.
+            let _ = replica.ledger.hash_and_keep();
             let again = replica.ledger.apply(step.index + 1, &command);
             prop_assert!(!matches!(again, Reply::Done), "{:?}", command);
         }

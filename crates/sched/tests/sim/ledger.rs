@@ -6,7 +6,7 @@ use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::link::SessionFact;
 use multibeam_model::record::{
     AttemptRecord, AttemptState, Cancelled, GroupRecord, PayloadRef, ProcessRecord, ReportRecord,
-    RunRecord, SessionRecord, TargetEnd,
+    Reports, RunRecord, SessionRecord, TargetEnd,
 };
 use multibeam_model::{
     AttemptId, ClusterId, Epoch, GroupId, LossCause, ProcessId, ProcessNumber, RunId, SessionId,
@@ -298,11 +298,11 @@ impl Ledger {
             len: 1,
         };
         let received = match state {
-            State::Sealed { failed } => BTreeMap::from([(0, report(*failed))]),
+            State::Sealed { failed } => Reports::from_iter([(0, report(*failed))]),
             _ if self.reported.contains(&id) || self.let_go.contains(&id) => {
-                BTreeMap::from([(0, report(false))])
+                Reports::from_iter([(0, report(false))])
             }
-            _ => BTreeMap::new(),
+            _ => Reports::default(),
         };
         AttemptRecord {
             number: id.number,
@@ -318,7 +318,7 @@ impl Ledger {
                 State::Returned | State::Foreign => AttemptState::Returned,
             },
             received,
-            late: BTreeMap::new(),
+            late: Reports::default(),
         }
     }
 }

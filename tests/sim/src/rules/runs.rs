@@ -71,9 +71,8 @@ impl Rules {
     /// A worker was told that a report is durable.
     pub(crate) fn durable(&mut self, attempt: AttemptId, ordinal: u32) {
         let known = self.state.run(&run_id()).and_then(|run| run.attempt(attempt));
-        let here = known.is_some_and(|known| {
-            known.received.contains_key(&ordinal) || known.late.contains_key(&ordinal)
-        });
+        let here = known
+            .is_some_and(|known| known.received.contains(ordinal) || known.late.contains(ordinal));
         if !here {
             self.breaks(format!("{attempt} goes on, but its report {ordinal} is not durable"));
         }
