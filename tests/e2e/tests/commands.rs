@@ -200,7 +200,7 @@ fn ctrl_c_interrupts_and_a_second_one_kills() {
     wait_for("the cancel", || status(&scratch)?["cancelling"].as_bool()?.then_some(()));
     run.signal(Signal::SIGINT);
     let ended = run.wait().expect(2);
-    assert!(ended.stdout.contains("killing what is left"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("stopped by force"), "{}", ended.stdout);
 
     let lines = scratch.trace("a");
     let executions = trace::executions(&lines);
