@@ -27,9 +27,11 @@ check: ## formatting, lints, and the dependency rules
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --locked -p multibeam-model --test dependencies
 
-bench: ## multibeam against `ginkgo -p` on this machine; prints a table
+bench: ## against `ginkgo -p`, and against the limit in virtual time; prints tables
 	@tests/need cargo go
 	tests/bench/run
+	cargo run --release --locked -p multibeam-packing
+	cargo bench --locked -p multibeam-packing
 
 soak: ## random worlds with faults, one after the other, for SOAK_MINUTES (60)
 	@tests/need cargo
