@@ -27,9 +27,11 @@ check: ## formatting, lints, and the dependency rules
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --locked -p multibeam-model --test dependencies
 
-bench: ## multibeam against `ginkgo -p`, then the ledger beside etcd; prints tables
+bench: ## against `ginkgo -p`, against the limit in virtual time, and the ledger beside etcd
 	@tests/need cargo go
 	tests/bench/run
+	cargo run --release --locked -p multibeam-packing
+	cargo bench --locked -p multibeam-packing
 	tests/bench-ledger/run
 
 bench-ledger: ## only the ledger beside etcd, some ten minutes; options: tests/bench-ledger/run -h

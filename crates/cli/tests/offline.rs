@@ -141,6 +141,39 @@ targets:
 }
 
 #[test]
+fn a_plan_is_made_without_a_cluster() {
+    let (home, path) = zoo();
+    let chart = home.path().join("plan.html");
+    let plan =
+        |args: &[&str]| run(multibeam(home.path()).arg("plan").arg("-f").arg(&path).args(args));
+    let (code, stdout, stderr) = plan(&["--json", "--html", chart.to_str().unwrap()]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let found: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(found["format"], 1);
+    let targets = found["targets"].as_array().unwrap();
+    assert_eq!(targets.len(), 3);
+    for target in targets {
+        let secs = |key: &str| target[key].as_f64().unwrap();
+        let expected = secs("expectedSeconds");
+        assert!(secs("lowSeconds") <= expected && expected <= secs("highSeconds"), "{target}");
+        assert!(secs("limitSeconds") <= expected, "no plan beats the limit: {target}");
+        assert!(!target["criticalPath"].as_array().unwrap().is_empty());
+    }
+    assert!(
+        found["clusters"].as_array().unwrap().iter().all(|c| c["memoryBytes"].as_u64() > Some(0))
+    );
+    let page = std::fs::read_to_string(chart).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("<rect class="), "{page}");
+    assert!(!page.contains("http"), "the page needs nothing else");
+
+    let (code, text, _) = plan(&["--color", "never"]);
+    assert_eq!(code, 0);
+    for word in ["expected", "limit", "one cluster", "waits for", "MiB", "█", "▒"] {
+        assert!(text.contains(word), "{word} is missing: {text}");
+    }
+}
+
+#[test]
 fn a_listing_holds_every_selected_spec_once() {
     let (home, path) = zoo();
     let elsewhere = tempfile::tempdir().unwrap();

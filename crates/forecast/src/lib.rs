@@ -12,10 +12,11 @@ mod forecast;
 mod play;
 mod process;
 mod scene;
+mod workers;
 
 pub use bound::limit;
 pub use course::{Bar, Course, Life};
 pub use draw::Draw;
 pub use forecast::{Forecast, ForecastError, MORE_PROCESSES, TargetForecast, forecast};
-pub use play::{Takes, play};
+pub use play::{Takes, play, record};
 pub use scene::{ClusterScene, Costs, Scene, TargetScene};

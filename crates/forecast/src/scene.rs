@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use multibeam_model::plan::TargetPlan;
+use multibeam_model::run::Limits;
 use multibeam_model::{ClusterId, TargetId};
+use multibeam_sched::{RunShape, TargetShape};
 
 /// A run that has not begun.
 #[derive(Clone, Debug)]
@@ -94,6 +96,21 @@ impl Costs {
 }
 
 impl Scene {
+    /// The run as the scheduler is told of it.
+    #[must_use]
+    pub fn shape(&self) -> RunShape {
+        let target = |target: &TargetScene| TargetShape {
+            name: target.name.clone(),
+            clusters: target.clusters.clone(),
+        };
+        RunShape {
+            targets: self.targets.iter().map(target).collect(),
+            clusters: self.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
+            limits: Limits::default(),
+            fail_fast: false,
+        }
+    }
+
     /// The targets with their ids.
     pub fn targets(&self) -> impl Iterator<Item = (TargetId, &TargetScene)> {
         (0..).map(TargetId).zip(&self.targets)

@@ -4,9 +4,9 @@
 //! horizon of the target (`balance`), or any when no other cluster would be done with it earlier.
 //! One that is busy gets a group ahead, so that no commit lies between two of its specs, when
 //! - more groups are waiting than the target has processes, and
-//! - what it runs and what it would get take no longer than an average process still has to do.
+//! - the group is short against what an average process still has to do beyond what this one has.
 //!
-//! By the second rule a group is never stuck behind a long one while others run dry, and it
+//! By the second rule no long group is ever stuck behind another one while others run dry, and it
 //! compares expected durations with each other only, so that a common factor does not matter.
 //!
 //! The last attempt of a group runs with nothing else on its worker: it goes to a worker where
@@ -89,21 +89,22 @@ impl Run {
             return None;
         }
         let load = self.load(process);
-        let room = horizon.room(session.id, load);
-        let room = match process.running.is_empty() {
-            true if horizon.is_better_elsewhere(session.id, load) => room,
+        let room = match horizon.is_better_elsewhere(session.id, load) {
+            true => horizon.room(session.id, load),
             // Nobody else would be done with it earlier.
-            true => Duration::MAX,
-            false if state.pool.len() > self.crew(target) => {
-                room.min(horizon.room_ahead(session.id, load))
-            }
-            false => return None,
+            false => Duration::MAX,
         };
-        state.fitting(room).find(|group| {
+        let group = state.fitting(room).find(|group| {
             self.may_run(session, process, *group)
                 && !cluster.blocks(target, *group)
                 && !self.group(target, *group).is_none_or(|g| g.wants_quiet(attempts))
-        })
+        })?;
+        // A shorter one would go ahead of the long ones, which are to begin early.
+        let ahead = || {
+            let time = self.group(target, group).map_or(Duration::MAX, |g| g.plan.expected);
+            state.pool.len() > self.crew(target) && time <= horizon.room_ahead(session.id, load)
+        };
+        (process.running.is_empty() || ahead()).then_some(group)
     }
 
     /// How many processes work on a target's pool.

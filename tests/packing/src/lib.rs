@@ -4,5 +4,6 @@
 
 pub mod baseline;
 pub mod conformance;
+pub mod cost;
 pub mod optimum;
 pub mod perturb;

@@ -50,3 +50,13 @@ pub fn in_truth(plan: &TargetPlan, takes: &Takes) -> TargetPlan {
     }
     plan
 }
+
+/// The plan with every expectation off by the same factor.
+#[must_use]
+pub fn scaled(plan: &TargetPlan, factor: f64) -> TargetPlan {
+    let mut plan = plan.clone();
+    for group in &mut plan.groups {
+        group.expected = group.expected.mul_f64(factor);
+    }
+    plan
+}
