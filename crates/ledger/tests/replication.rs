@@ -175,6 +175,73 @@ fn a_restart_after_compaction_goes_on_from_the_base() {
 }
 
 #[test]
+fn a_large_state_is_written_less_often() {
+    let mut group = Group::new(1, |config| {
+        config.compact_every = 10;
+        config.trailing = 0;
+        config.state_bytes_per_entry = 50;
+    });
+    begin(&mut group);
+    let mut bases = Vec::new();
+    for ordinal in 0..1500 {
+        group.propose(vec![node(ordinal)]);
+        let base = group.disks[&ONE].recovered().base.index;
+        if bases.last() != Some(&base) {
+            bases.push(base);
+        }
+    }
+    let waits: Vec<u64> = bases.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(waits[1], 10, "a small one is not waited with: {waits:?}");
+    assert!(waits.is_sorted() && *waits.last().unwrap() > 50, "{waits:?}");
+}
+
+#[test]
+fn proposals_that_come_together_travel_together_and_are_answered_apart() {
+    let mut group = Group::new(3, |_| {});
+    begin(&mut group);
+    let leader = group.leader();
+    let before = group.messages;
+    let tickets: Vec<_> =
+        (0..200).map(|ordinal| group.ask(leader, vec![node(ordinal), node(ordinal)])).collect();
+    group.settle();
+    for ticket in tickets {
+        let answer = Answer::Replies(vec![Reply::Done, Reply::Duplicate]);
+        assert_eq!(group.answers[&ticket], answer);
+    }
+    let sent = group.messages - before;
+    assert!(sent < 20, "{sent} messages for 200 proposals");
+    group.assert_equal();
+}
+
+#[test]
+fn proposals_find_the_log_as_if_each_had_come_alone() {
+    let mut group = Group::new(3, |_| {});
+    begin(&mut group);
+    let leader = group.leader();
+    // What is asked between two of them sees the first one and not what follows.
+    let first = group.ask(leader, vec![node(0)]);
+    let read = group.ticket();
+    group.handle(leader, Input::Read { ticket: read });
+    let second = group.ask(leader, vec![node(1)]);
+    // Of two claims that come together, the second is judged after the first.
+    let claims = [claim("b", 3), claim("c", 4)].map(|claim| {
+        let Command::Claim { coordinator, at, .. } = claim else { unreachable!() };
+        group.ask(leader, vec![Command::Claim { coordinator, at, take_over: true }])
+    });
+    let late = group.ask(leader, vec![claim("d", 5)]);
+    group.settle();
+    group.run(4);
+    assert_eq!(group.answers[&read], Answer::Readable);
+    for ticket in [first, second] {
+        assert_eq!(group.answers[&ticket], Answer::Replies(vec![Reply::Done]));
+    }
+    let epochs = claims.map(|ticket| group.answers[&ticket].clone());
+    assert_eq!(epochs, [2, 3].map(|epoch| Answer::Replies(vec![Reply::Claimed(Epoch(epoch))])));
+    let refused = Reply::Refused(Refusal::InOffice { coordinator: "c".to_owned() });
+    assert_eq!(group.answers[&late], Answer::Replies(vec![refused]));
+}
+
+#[test]
 fn a_read_anywhere_sees_what_was_answered_anywhere() {
     let mut group = Group::new(3, |_| {});
     begin(&mut group);

@@ -28,6 +28,8 @@ pub(crate) struct Group {
     pub(crate) cut: BTreeSet<NodeId>,
     pub(crate) answers: BTreeMap<Ticket, Answer>,
     pub(crate) snapshots: usize,
+    /// Messages that were sent so far.
+    pub(crate) messages: usize,
     pub(crate) configure: fn(&mut NodeConfig),
     now: Moment,
     boots: u64,
@@ -46,6 +48,7 @@ impl Group {
             cut: BTreeSet::new(),
             answers: BTreeMap::new(),
             snapshots: 0,
+            messages: 0,
             configure,
             now: Moment::default(),
             boots: 0,
@@ -107,6 +110,7 @@ impl Group {
             if messages.is_empty() && snapshots.is_empty() {
                 return;
             }
+            self.messages += messages.len();
             for (from, Outgoing { to, message }) in messages {
                 let received = Received::decode(&message).unwrap();
                 assert_eq!((received.from(), received.to()), (from, to));
@@ -202,6 +206,13 @@ impl Group {
 
     /// Asks a node to commit commands; what it has answered by now.
     pub(crate) fn propose_to(&mut self, id: NodeId, commands: Vec<Command>) -> Option<Answer> {
+        let ticket = self.ask(id, commands);
+        self.settle();
+        self.answers.get(&ticket).cloned()
+    }
+
+    /// The same without waiting for anything.
+    pub(crate) fn ask(&mut self, id: NodeId, commands: Vec<Command>) -> Ticket {
         let ticket = self.ticket();
         let encode = |command: Command| {
             let bytes = Bytes::from(command.encode());
@@ -209,8 +220,7 @@ impl Group {
         };
         let commands = commands.into_iter().map(encode).collect();
         self.handle(id, Input::Propose { ticket, commands });
-        self.settle();
-        self.answers.get(&ticket).cloned()
+        ticket
     }
 
     /// Commits commands at the leader.
