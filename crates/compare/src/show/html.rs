@@ -88,7 +88,7 @@ fn visible(text: &str) -> String {
 /// A table that scrolls by itself where it is wider than the page; the keyboard reaches it.
 fn scrolling(caption_id: &str, table: &Markup) -> Markup {
     html! {
-        div.scroll role="region" aria-labelledby=(caption_id) tabindex="0" { (table) }
+        div.scroll role="group" aria-labelledby=(caption_id) tabindex="0" { (table) }
     }
 }
 
@@ -194,7 +194,7 @@ fn failures(comparison: &Comparison) -> Markup {
             @if comparison.groups.is_empty() { p { "No spec fails." } }
             // Only a script can filter; without one nobody sees this.
             div #filter role="search" hidden[true] {
-                label for="filter-text" { "Show only what contains" }
+                label for="filter-text" { "Show only labels, specs, and messages with" }
                 input #filter-text type="search" autocomplete="off" spellcheck="false";
                 output #filter-count for="filter-text" aria-live="polite" {}
             }
@@ -230,7 +230,7 @@ fn one_group(group: &Group, number: usize) -> Markup {
             (specs(group, &id))
             @if !group.message.trim().is_empty() {
                 p.label id=(format!("{id}-message")) { "What one of them says" }
-                pre tabindex="0" role="region" aria-labelledby=(format!("{id}-message")) {
+                pre tabindex="0" role="group" aria-labelledby=(format!("{id}-message")) {
                     (visible(&group.message))
                 }
             }

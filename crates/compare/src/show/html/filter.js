@@ -4,7 +4,10 @@ const text = document.getElementById('filter-text');
 const shown = document.getElementById('filter-count');
 const groups = Array.from(document.querySelectorAll('.group'), (group) => ({
   group,
-  words: group.textContent.toLowerCase(),
+  // Not the lists of targets: every target is in every group.
+  words: Array.from(group.querySelectorAll('h3, .specs, pre'), (part) => part.textContent)
+    .join('\n')
+    .toLowerCase(),
 }));
 const apply = () => {
   const wanted = text.value.trim().toLowerCase();
