@@ -18,6 +18,7 @@ pub mod load;
 pub mod place;
 pub mod preflight;
 pub mod rerun;
+mod results_of;
 mod roles;
 pub mod stored;
 pub mod view;

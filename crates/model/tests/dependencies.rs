@@ -15,6 +15,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("multibeam-sched", &["model"]),
     ("multibeam-ledger", &["model"]),
     ("multibeam-runfile", &["model"]),
+    ("multibeam-compare", &["model", "ginkgo"]),
+    ("multibeam-export", &["model", "ginkgo"]),
     ("multibeam-rt", &[]),
     ("multibeam-kubernetes", &["model"]),
     ("multibeam-worker", &["model", "proto", "rt", "ginkgo", "kubernetes"]),
@@ -22,7 +24,18 @@ const TABLE: &[(&str, &[&str])] = &[
     ("multibeam-aggregator", &["model", "proto", "rt", "ginkgo", "ledger"]),
     (
         "multibeam",
-        &["model", "proto", "rt", "ginkgo", "runfile", "worker", "coordinator", "aggregator"],
+        &[
+            "model",
+            "proto",
+            "rt",
+            "ginkgo",
+            "runfile",
+            "compare",
+            "export",
+            "worker",
+            "coordinator",
+            "aggregator",
+        ],
     ),
 ];
 
@@ -33,6 +46,8 @@ const CORES: &[&str] = &[
     "multibeam-sched",
     "multibeam-ledger",
     "multibeam-runfile",
+    "multibeam-compare",
+    "multibeam-export",
 ];
 
 /// What a core must not contain, however far down. `getrandom` stands for randomness.
