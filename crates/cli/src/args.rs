@@ -1,7 +1,9 @@
 //! What the user can type. Syntax only: nothing here looks at a file or a clock.
 
 mod aggregator;
+mod compare;
 mod coordinator;
+mod mode;
 
 use std::path::PathBuf;
 
@@ -10,7 +12,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use aggregator::{
     AggregatorArgs, AggregatorCommand, AggregatorServeArgs, MemberArg, MembersPlace,
 };
+pub use compare::{CompareArgs, ExportArgs, ExportFormat};
 pub use coordinator::CoordinatorArgs;
+pub use mode::ModeArg;
 
 /// Run a Ginkgo suite as many beams and get one report per target.
 ///
@@ -70,6 +74,10 @@ pub enum Command {
     Logs(LogsArgs),
     /// Write a run's results, also those of a run that has not ended.
     Results(ResultsArgs),
+    /// Say what differs between targets, and which labels explain it.
+    Compare(CompareArgs),
+    /// Write a run's results in the format of another tool.
+    Export(ExportArgs),
     /// Follow a run in the live view.
     Attach(AttachArgs),
     /// Cancel a run: running specs are interrupted and clean up; what arrives counts.
@@ -188,6 +196,9 @@ pub struct ListArgs {
     /// Print only the counts.
     #[arg(long)]
     pub counts: bool,
+    /// List what this mode selects instead of what the run file does.
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub mode: Option<ModeArg>,
     /// Use this seed (0 to 2147483647).
     #[arg(long, value_parser = clap::value_parser!(i64).range(0..=2_147_483_647))]
     pub seed: Option<i64>,
@@ -199,6 +210,10 @@ pub struct RunArgs {
     /// The run file.
     #[arg(short, long, value_name = "FILE", required_unless_present_any = ["resume", "rerun_failed"])]
     pub file: Option<PathBuf>,
+
+    /// Run what this mode selects. The run file must not select anything else.
+    #[arg(long, value_enum, value_name = "NAME", requires = "file")]
+    pub mode: Option<ModeArg>,
 
     /// Go on with a run that did not end. Specs with a result are not run again.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "rerun_failed"])]

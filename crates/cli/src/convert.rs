@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use multibeam_model::run::{ClusterSpec, Limits, RunSpec, SpecTimeout, SuiteSpec, TargetSpec};
+use multibeam_model::run::{
+    ClusterSpec, Limits, RunMode, RunSpec, SpecTimeout, SuiteSpec, TargetSpec,
+};
 use multibeam_runfile::{Cleanup, Cluster, HumanDuration, RunFile, Suite};
 use thiserror::Error;
 
@@ -51,6 +53,10 @@ pub fn run_spec(file: &RunFile, directory: &Path) -> Result<RunSpec, ConvertErro
     Ok(RunSpec {
         name: file.name.clone(),
         certified: file.certified,
+        mode: file.mode.map(|mode| RunMode {
+            name: mode.name().to_owned(),
+            cannot_certify: mode.cannot_certify().map(str::to_owned),
+        }),
         rerun_of: None,
         fail_fast: file.fail_fast,
         seed: file.seed.map(|seed| i64::try_from(seed).unwrap_or(i64::MAX)),

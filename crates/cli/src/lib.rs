@@ -19,6 +19,7 @@ pub mod place;
 pub mod plan_view;
 pub mod preflight;
 pub mod rerun;
+mod results_of;
 mod roles;
 pub mod stored;
 pub mod view;

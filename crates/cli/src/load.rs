@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use multibeam_model::run::RunSpec;
-use multibeam_runfile::{Diagnostics, Place, RunFile, Styles};
+use multibeam_runfile::{Diagnostics, Mode, Place, RunFile, Styles};
 
 use crate::args::ColorChoice;
 use crate::convert;
@@ -29,15 +29,15 @@ pub struct Loaded {
     pub kubeconfigs: BTreeMap<String, Place>,
 }
 
-/// Reads a run file. Mistakes and warnings go to standard error.
+/// Reads a run file, whose specs a mode may select. Mistakes and warnings go to standard error.
 ///
 /// # Errors
 /// [`Exit::INPUT`] when the file cannot be read or has mistakes, which have then been shown.
-pub fn load(path: &Path, color: ColorChoice) -> Result<Loaded, Exit> {
+pub fn load(path: &Path, mode: Option<Mode>, color: ColorChoice) -> Result<Loaded, Exit> {
     let (bytes, directory) = read(path)?;
     let name = path.display().to_string();
     let show = |found: &Diagnostics| eprint!("{}", found.render(&styles(color)));
-    let parsed = multibeam_runfile::parse_bytes(&name, &bytes).map_err(|mistakes| {
+    let parsed = multibeam_runfile::parse_bytes_as(&name, &bytes, mode).map_err(|mistakes| {
         show(&mistakes);
         Exit::INPUT
     })?;

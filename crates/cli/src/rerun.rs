@@ -20,6 +20,7 @@ pub fn of_failures(mut spec: RunSpec, summary: &RunJson) -> Option<RunSpec> {
     }
     spec.targets = targets;
     spec.certified = false;
+    spec.mode = None;
     spec.rerun_of = Some(summary.run.clone());
     spec.name = format!("{} (failures of {})", spec.name, summary.run);
     (!spec.targets.is_empty()).then_some(spec)

@@ -1,27 +1,16 @@
 //! The commands that start no run, as a user calls them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod common;
 
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use common::{multibeam, run, suite};
 use serde_json::Value;
 
 const HEAD: &str = "apiVersion: multibeam.dev/v1\nkind: Run\n";
-
-/// The program, with a cache of its own.
-fn multibeam(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_multibeam"));
-    command.env("XDG_CACHE_HOME", home.join("cache")).current_dir(home);
-    command.env_remove("MULTIBEAM_LOG").stdin(Stdio::null());
-    command
-}
-
-fn run(command: &mut Command) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
-}
 
 /// Writes a run file into a directory of its own and gives both.
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -29,27 +18,6 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let path = directory.path().join("run.yaml");
     std::fs::write(&path, format!("{HEAD}{text}")).unwrap();
     (directory, path)
-}
-
-/// The oldest fixture suite of that name; fails the test when there is none.
-fn suite(name: &str) -> PathBuf {
-    let built = match std::env::var_os("MULTIBEAM_SUITES") {
-        Some(directory) => PathBuf::from(directory),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/suites/bin"),
-    };
-    let entries = std::fs::read_dir(&built)
-        .unwrap_or_else(|e| panic!("{}: {e} (hint: run tests/suites/build)", built.display()));
-    let mut found: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap())
-        .filter(|entry| {
-            entry.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit())
-        })
-        .map(|entry| entry.path().join(name))
-        .filter(|path| path.is_file())
-        .collect();
-    found.sort();
-    let path = found.first().expect("a fixture suite (hint: run tests/suites/build)");
-    std::fs::canonicalize(path).unwrap()
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub struct RunSpec {
     /// Whether the results are meant for certification: flake attempts, skips, and programmatic
     /// focus are refused.
     pub certified: bool,
+    /// The mode that selects its specs; `None` when the run file does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<RunMode>,
     /// Set when this run repeats the failures of another: never certifiable, never merged.
     pub rerun_of: Option<String>,
     /// Whether the first failed spec of a target ends that target.
@@ -28,6 +31,16 @@ pub struct RunSpec {
     pub limits: Limits,
     /// Whether to write one JUnit file for the whole matrix.
     pub matrix_junit: bool,
+}
+
+/// A named selection of specs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunMode {
+    /// Its name, such as `quick`.
+    pub name: String,
+    /// Why its results cannot be used for a certificate; `None` when they can.
+    pub cannot_certify: Option<String>,
 }
 
 /// One thing to certify.
@@ -118,6 +131,15 @@ pub struct SpecTimeout {
     pub tag: Option<String>,
     /// The limit.
     pub limit: Duration,
+}
+
+impl RunMode {
+    /// What its user must be told before and after a run; nothing if it can certify.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let why = self.cannot_certify.as_ref()?;
+        Some(format!("mode {} cannot lead to a certificate: {why}", self.name))
+    }
 }
 
 impl Limits {

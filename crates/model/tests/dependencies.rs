@@ -16,6 +16,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("multibeam-forecast", &["model", "sched"]),
     ("multibeam-ledger", &["model"]),
     ("multibeam-runfile", &["model"]),
+    ("multibeam-compare", &["model", "ginkgo"]),
+    ("multibeam-export", &["model", "ginkgo"]),
     ("multibeam-rt", &[]),
     ("multibeam-kubernetes", &["model"]),
     ("multibeam-worker", &["model", "proto", "rt", "ginkgo", "kubernetes"]),
@@ -30,6 +32,8 @@ const TABLE: &[(&str, &[&str])] = &[
             "ginkgo",
             "forecast",
             "runfile",
+            "compare",
+            "export",
             "worker",
             "coordinator",
             "aggregator",
@@ -45,6 +49,8 @@ const CORES: &[&str] = &[
     "multibeam-forecast",
     "multibeam-ledger",
     "multibeam-runfile",
+    "multibeam-compare",
+    "multibeam-export",
 ];
 
 /// What a core must not contain, however far down. `getrandom` stands for randomness.

@@ -62,6 +62,8 @@ pub enum Code {
     Reserved,
     /// Something that a certified run must not have.
     NotCertifiable,
+    /// Something that contradicts the mode of the run.
+    ModeConflict,
     /// A kubeconfig that is not there, is none, or lacks what is wanted.
     BadKubeconfig,
     /// Something that has no effect in this kind of run.

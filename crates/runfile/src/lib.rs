@@ -21,6 +21,7 @@ mod check;
 mod diagnostic;
 mod example;
 mod human;
+mod mode;
 mod name;
 mod pattern;
 mod place;
@@ -36,6 +37,7 @@ mod yaml;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use example::{Example, template};
 pub use human::{ByteSize, HumanDuration, ParseDurationError, ParseSizeError};
+pub use mode::Mode;
 pub use name::{MAX_PLAIN_NAME, MAX_TARGET_NAME};
 pub use place::Place;
 pub use render::Styles;
@@ -76,6 +78,14 @@ pub struct Parsed {
 /// # Errors
 /// Every mistake in the file, warnings among them.
 pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Diagnostics> {
+    parse_as(file_name, text, None)
+}
+
+/// Reads a run file whose specs a mode selects.
+///
+/// # Errors
+/// Every mistake in the file, warnings among them; also what contradicts the mode.
+pub fn parse_as(file_name: &str, text: &str, mode: Option<Mode>) -> Result<Parsed, Diagnostics> {
     if text.len() > MAX_FILE_BYTES {
         // Nothing of such a text is worth being looked at, not even for its lines.
         let mut sink = Sink::new(file_name, "");
@@ -85,7 +95,7 @@ pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Diagnostics> {
         return Err(sink.finish());
     }
     let mut sink = Sink::new(file_name, text);
-    let read = read(text, &mut sink);
+    let read = read(text, mode, &mut sink);
     let failed = sink.has_errors();
     match read {
         Some((run, spans)) if !failed => {
@@ -102,8 +112,20 @@ pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Diagnostics> {
 /// # Errors
 /// Every mistake in the file, warnings among them.
 pub fn parse_bytes(file_name: &str, bytes: &[u8]) -> Result<Parsed, Diagnostics> {
+    parse_bytes_as(file_name, bytes, None)
+}
+
+/// Reads the bytes of a run file whose specs a mode selects.
+///
+/// # Errors
+/// Every mistake in the file, warnings among them; also what contradicts the mode.
+pub fn parse_bytes_as(
+    file_name: &str,
+    bytes: &[u8],
+    mode: Option<Mode>,
+) -> Result<Parsed, Diagnostics> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => parse(file_name, text),
+        Ok(text) => parse_as(file_name, text, mode),
         Err(error) => {
             let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
             let line = good.matches('\n').count() + 1;
@@ -117,7 +139,11 @@ pub fn parse_bytes(file_name: &str, bytes: &[u8]) -> Result<Parsed, Diagnostics>
     }
 }
 
-fn read(text: &str, sink: &mut Sink<'_>) -> Option<(RunFile, BTreeMap<String, Span>)> {
+fn read(
+    text: &str,
+    mode: Option<Mode>,
+    sink: &mut Sink<'_>,
+) -> Option<(RunFile, BTreeMap<String, Span>)> {
     // A byte order mark is no part of the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Some((line, column)) = find(text, '\0') {
@@ -139,7 +165,7 @@ fn read(text: &str, sink: &mut Sink<'_>) -> Option<(RunFile, BTreeMap<String, Sp
         return None;
     }
     check::check(&root, &table::Ty::Object(&settings::RUN), "", sink);
-    let raw = settings::run::read(&root, sink);
+    let raw = settings::run::read(&root, mode, sink);
     Some(resolve::resolve(raw, sink))
 }
 

@@ -17,7 +17,7 @@ use crate::template::{Row, Template};
 use crate::yaml::Span;
 
 use clusters::Bindings;
-use scope::Writer;
+pub(crate) use scope::Writer;
 
 /// Resolves the targets, and says where the kubeconfig of each cluster is named. The result is only
 /// good if the sink has no errors.
@@ -80,7 +80,11 @@ fn one(
     for (key, value) in &target.labels {
         labels.insert(key.value.clone(), out.write(value, row, 0));
     }
-    let suite = suite::resolve(suite, row, raw.run.certified, out);
+    let raw_suite = suite;
+    let mut suite = suite::resolve(suite, row, raw.run.certified, out);
+    if let (Some(mode), Some(suite)) = (raw.run.mode, &mut suite) {
+        mode.apply(raw_suite, suite, out);
+    }
     let clusters = clusters::resolve(raw, target, row, bindings, out);
     let template = target.name.as_ref()?;
     let name = out.write(template, row, 0);

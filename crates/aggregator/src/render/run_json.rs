@@ -8,7 +8,7 @@ use multibeam_ginkgo::report::GoTime;
 use multibeam_ledger::merge::{Item, merge};
 use multibeam_model::outcome::Verdict;
 use multibeam_model::record::{AttemptState, RunRecord};
-use multibeam_model::run::{RunSpec, TargetSpec};
+use multibeam_model::run::{RunMode, RunSpec, TargetSpec};
 use multibeam_model::{ClusterId, SpecIndex, SpecState, TargetId};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub struct RunJson {
     pub name: String,
     /// The run whose failures it repeats.
     pub rerun_of: Option<String>,
+    /// The mode that selected its specs, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<RunMode>,
     /// Why its results cannot be used for a certificate; empty when they can.
     pub not_certifiable: Vec<String>,
     /// When it was made.
@@ -183,7 +186,9 @@ impl RunJson {
     /// When a catalog cannot be read.
     pub fn of(ledger: &Handle, record: &RunRecord, spec: &RunSpec) -> Result<Self, FileError> {
         let mut not_certifiable = Vec::new();
-        if !spec.certified {
+        if let Some(warning) = spec.mode.as_ref().and_then(RunMode::warning) {
+            not_certifiable.push(warning);
+        } else if !spec.certified {
             not_certifiable.push("the run file does not ask for a certified run".to_owned());
         }
         if let Some(other) = &spec.rerun_of {
@@ -213,6 +218,7 @@ impl RunJson {
             run: record.run.0.clone(),
             name: spec.name.clone(),
             rerun_of: spec.rerun_of.clone(),
+            mode: spec.mode.clone(),
             not_certifiable,
             started: go_time(record.created),
             ended: record.ended.map(go_time),

@@ -108,6 +108,7 @@ pub(crate) fn run_spec() -> RunSpec {
     RunSpec {
         name: "nightly".to_owned(),
         certified: true,
+        mode: None,
         rerun_of: None,
         fail_fast: false,
         seed: Some(7),

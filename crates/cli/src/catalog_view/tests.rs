@@ -84,6 +84,7 @@ fn run() -> RunSpec {
     RunSpec {
         name: "nightly".to_owned(),
         certified: false,
+        mode: None,
         rerun_of: None,
         fail_fast: false,
         seed: None,

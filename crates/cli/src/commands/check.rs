@@ -18,7 +18,7 @@ pub fn run(args: &CheckArgs, color: ColorChoice) -> Exit {
         // The command line asks for one of the two.
         None => print(&runfile::schema_text(), Exit::SUCCESS),
         Some(file) if args.json => check_json(file),
-        Some(file) => match load::load(file, color) {
+        Some(file) => match load::load(file, None, color) {
             Ok(loaded) => {
                 let targets = count(loaded.run.targets.len(), "target");
                 let clusters = count(loaded.run.clusters.len(), "cluster");

@@ -28,7 +28,7 @@ const FRAME: Duration = Duration::from_millis(200);
 /// Prints what a run file would run.
 #[must_use]
 pub fn run(args: &ListArgs, color: ColorChoice) -> Exit {
-    let loaded = match load::load(&args.file, color) {
+    let loaded = match load::load(&args.file, args.mode.map(Into::into), color) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };

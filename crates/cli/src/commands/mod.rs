@@ -4,6 +4,8 @@ mod aggregator;
 mod attach;
 mod cancel;
 pub mod check;
+mod compare;
+mod export;
 pub mod init;
 pub mod list;
 mod logs;
@@ -35,6 +37,8 @@ pub fn dispatch(cli: Cli) -> Exit {
         Command::List(args) => list::run(&args, color),
         Command::Plan(args) => plan::run(&args, color),
         Command::Pki(args) => pki::run(&args),
+        Command::Compare(args) => compare::run(&args, color).err().unwrap_or(Exit::SUCCESS),
+        Command::Export(args) => export::run(&args).err().unwrap_or(Exit::SUCCESS),
         // What a run's parts have to say is in the view; the log is for looking closer.
         Command::Run(args) => asynchronous(log, "error", "multibeam", run::run(*args, color)),
         Command::Status(args) => asynchronous(log, "error", "multibeam", status::run(args, color)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use multibeam_aggregator::render::RunJson;
 use multibeam_model::outcome::Verdict;
-use multibeam_model::run::RunSpec;
+use multibeam_model::run::{RunMode, RunSpec};
 use multibeam_model::status::RunStatus;
 use multibeam_proto::coordinator::v1::SubmitRequest;
 
@@ -46,7 +46,7 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     let (mut spec, loaded, results) = match (&args.rerun_failed, &args.file) {
         (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results.clone()),
         (None, Some(file)) => {
-            let loaded = load(file, color)?;
+            let loaded = load(file, args.mode.map(Into::into), color)?;
             let results = results_directory(&args, &loaded.results);
             (loaded.run.clone(), Some(loaded), results)
         }
@@ -54,6 +54,7 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     };
     let written = loaded.as_ref().map_or(Written::Before, |loaded| Written::In(loaded, color));
     spec.seed = args.seed.or(spec.seed);
+    warn_of_mode(spec.mode.as_ref());
     if let Some(endpoint) = &args.place.endpoint {
         kubeconfigs::leave_out(&mut spec, written);
         let channel = connect::coordinators(endpoint, &args.place.tls).await?;
@@ -170,10 +171,21 @@ pub(super) fn new_directory(results: &Path, name: &str) -> Result<RunDirectory, 
     Ok(directory)
 }
 
-fn show_end(status: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
-    if look.json {
-        return;
+/// A run that cannot lead to a certificate says so where its user looks, before and after it.
+fn warn_of_mode(mode: Option<&RunMode>) {
+    if let Some(warning) = mode.and_then(RunMode::warning) {
+        eprintln!("note: {warning}");
     }
+}
+
+fn show_end(status: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
+    if !look.json {
+        show_summary(status, found, directory, look);
+    }
+    warn_of_mode(found.mode.as_ref());
+}
+
+fn show_summary(status: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
     // The events of a run that was taken up tell only of what came after that.
     let whole = (!found.resumed.is_empty()).then(|| status_of(found));
     let status = whole.as_ref().unwrap_or(status);

@@ -148,6 +148,7 @@ fn a_run(run: &str, clusters: &[&str]) -> Begin {
     let spec = RunSpec {
         name: run.into(),
         certified: false,
+        mode: None,
         rerun_of: None,
         fail_fast: false,
         seed: None,

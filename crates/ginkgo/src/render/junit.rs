@@ -214,17 +214,53 @@ fn owner(spec: &SpecReport) -> &str {
 }
 
 fn write_outcome<W: Write>(xml: &mut XmlWriter<W>, spec: &SpecReport) -> Result<(), RenderError> {
+    match outcome(spec)? {
+        Outcome::Passed => Ok(()),
+        Outcome::Skipped(message) => Ok(xml.leaf("skipped", &[("message", &message)], b"")?),
+        Outcome::Failed { element, kind, text } => {
+            Ok(xml.leaf(element, &[("message", ""), ("type", kind)], &text)?)
+        }
+    }
+}
+
+/// How a case ended, as JUnit files tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is said.
+    Passed,
+    /// `<skipped>` with this message.
+    Skipped(String),
+    /// `<failure>` or `<error>`.
+    Failed {
+        /// The element's name.
+        element: &'static str,
+        /// Its `type`.
+        kind: &'static str,
+        /// Its text.
+        text: Vec<u8>,
+    },
+}
+
+/// The name of a case and how it ended, as [`write`] writes them.
+///
+/// # Errors
+/// When the failure cannot be printed.
+pub fn case(spec: &SpecReport, dialect: Dialect) -> Result<(String, Outcome), RenderError> {
+    Ok((case_name(spec, dialect), outcome(spec)?))
+}
+
+fn outcome(spec: &SpecReport) -> Result<Outcome, RenderError> {
     // "aborted" counts as an error and is written as a failure; that is Ginkgo's choice.
     let (element, kind) = match spec.state {
-        SpecState::Invalid | SpecState::Passed => return Ok(()),
-        SpecState::Pending => return Ok(xml.leaf("skipped", &[("message", "pending")], b"")?),
+        SpecState::Invalid | SpecState::Passed => return Ok(Outcome::Passed),
+        SpecState::Pending => return Ok(Outcome::Skipped("pending".to_owned())),
         SpecState::Skipped => {
             let mut message = "skipped".to_owned();
             if !spec.failure.message.is_empty() {
                 message.push_str(" - ");
                 message.push_str(&spec.failure.message);
             }
-            return Ok(xml.leaf("skipped", &[("message", &message)], b"")?);
+            return Ok(Outcome::Skipped(message));
         }
         SpecState::Failed => ("failure", "failed"),
         SpecState::Timedout => ("failure", "timedout"),
@@ -241,7 +277,7 @@ fn write_outcome<W: Write>(xml: &mut XmlWriter<W>, spec: &SpecReport) -> Result<
               These are visible in the timeline\n",
         );
     }
-    Ok(xml.leaf(element, &[("message", ""), ("type", kind)], &text)?)
+    Ok(Outcome::Failed { element, kind, text })
 }
 
 // === impl Counts ===

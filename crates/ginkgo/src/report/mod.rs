@@ -8,6 +8,7 @@
 pub mod duration;
 mod enums;
 mod spec;
+mod stream;
 mod substitute;
 mod suite;
 mod summary;
@@ -18,6 +19,7 @@ pub use spec::{
     AdditionalFailure, EntryValue, Failure, FunctionCall, Goroutine, Location, ProgressReport,
     ReportEntry, SpecEvent, SpecReport, TimelineLocation,
 };
+pub use stream::read_reports;
 pub use substitute::Substitute;
 pub use suite::{PreRunStats, Report, SuiteConfig, SuiteHeader, parse_reports};
 pub use summary::SpecSummary;
@@ -45,4 +47,7 @@ pub enum ReportError {
         #[source]
         source: serde_json::Error,
     },
+    /// The stream is no list of suite reports, or broke off.
+    #[error("expected a Ginkgo JSON report: a list of suite reports")]
+    Stream(#[source] serde_json::Error),
 }

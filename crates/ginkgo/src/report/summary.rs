@@ -9,7 +9,8 @@ use crate::version::Version;
 
 /// What ordering, counting and merging need of a spec report. Captured output, entries and events
 /// are skipped while parsing, without a copy of them being made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Wire")]
 pub struct SpecSummary {
     /// How it ended.
     pub state: SpecState,
@@ -95,9 +96,8 @@ impl SpecSummary {
     /// # Errors
     /// When the bytes are no JSON object of that shape.
     pub fn parse(json: &[u8]) -> Result<Self, ReportError> {
-        let wire: Wire = serde_json::from_slice(json)
-            .map_err(|source| ReportError::Spec { bytes: json.len(), source })?;
-        Ok(wire.into())
+        serde_json::from_slice(json)
+            .map_err(|source| ReportError::Spec { bytes: json.len(), source })
     }
 
     /// True for a spec, false for a node of the suite.

@@ -14,7 +14,7 @@ use crate::yaml::{Pos, Span};
 
 /// Replaces references, counts what that gives, and says each mistake once, however many rows
 /// have it.
-pub(super) struct Writer<'s, 'l> {
+pub(crate) struct Writer<'s, 'l> {
     pub(super) sink: &'s mut Sink<'l>,
     written: usize,
     full: bool,
@@ -58,7 +58,7 @@ impl<'s, 'l> Writer<'s, 'l> {
     }
 
     /// An error that every row of a matrix may have: said for the first one.
-    pub(super) fn once(&mut self, code: Code, span: Span, message: String, hint: Option<String>) {
+    pub(crate) fn once(&mut self, code: Code, span: Span, message: String, hint: Option<String>) {
         // Beyond the bound strings are empty, and what is wrong with them means nothing.
         let genuine = !self.full || code == Code::TooLarge;
         if genuine && self.said.insert((span.start, code)) {

@@ -10,6 +10,7 @@ use super::suite::{self, RawSuite, SUITE};
 use super::target::{self, LABELS_TY, RawTarget, TARGET, Target};
 use super::{number, pairs, text};
 use crate::diagnostic::{Code, Sink};
+use crate::mode::Mode;
 use crate::name::{PLAIN_RULE, is_plain};
 use crate::render::quote;
 use crate::table::{Object, Ty, optional, required};
@@ -107,6 +108,9 @@ pub struct RunFile {
     pub name: String,
     /// Whether the results are to be submitted.
     pub certified: bool,
+    /// The mode that selects the specs, if the caller gave one. The file itself names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// Ginkgo's random seed; nothing means that it is to be drawn.
     pub seed: Option<u64>,
     /// Whether a target stops at its first failed spec.
@@ -162,9 +166,9 @@ pub(crate) fn is_readable(node: &Node, sink: &mut Sink<'_>) -> bool {
 }
 
 /// Reads the whole file.
-pub(crate) fn read(node: &Node, sink: &mut Sink<'_>) -> RawRun {
+pub(crate) fn read(node: &Node, mode: Option<Mode>, sink: &mut Sink<'_>) -> RawRun {
     let boolean = |key| node.get(key).and_then(Node::boolean).unwrap_or(false);
-    let certified = boolean("certified");
+    let certified = certified(node, mode, sink);
     let seed = node.get("seed").and_then(Node::integer).and_then(|n| u64::try_from(n).ok());
     let cleanup = match node.get("cleanup").and_then(Node::string) {
         Some("off") => Cleanup::Off,
@@ -174,6 +178,7 @@ pub(crate) fn read(node: &Node, sink: &mut Sink<'_>) -> RawRun {
         api_version: API_VERSION.to_owned(),
         name: name(node, sink),
         certified,
+        mode,
         seed,
         fail_fast: boolean("failFast"),
         spec_timeouts: spec_timeout::read(node, certified, sink),
@@ -199,6 +204,20 @@ pub(crate) fn read(node: &Node, sink: &mut Sink<'_>) -> RawRun {
     let targets = node.get("targets").map(Node::items).unwrap_or_default();
     raw.targets = targets.iter().map(|node| target::read(node, sink)).collect();
     raw
+}
+
+/// Whether the results are to be submitted: the file or the mode says so.
+fn certified(node: &Node, mode: Option<Mode>, sink: &mut Sink<'_>) -> bool {
+    let asks = node.get("certified").filter(|value| value.boolean() == Some(true));
+    match (asks, mode) {
+        (Some(value), Some(mode)) if !mode.certifies() => {
+            let message = format!("certified: true cannot be had with --mode {mode}");
+            let hint = format!("--mode {} can", Mode::CertifiedConformance);
+            sink.error(Code::ModeConflict, value.span, message, Some(hint));
+            false
+        }
+        (asks, mode) => asks.is_some() || mode.is_some_and(Mode::certifies),
+    }
 }
 
 fn name(node: &Node, sink: &mut Sink<'_>) -> String {

@@ -1,0 +1,91 @@
+//! `multibeam compare`: results on disk become outcomes, outcomes a comparison.
+
+use std::io::{BufReader, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use multibeam_compare::input::{Run, Target};
+use multibeam_compare::show::text::{Line as Pieces, Tone};
+use multibeam_compare::{Comparison, compare, report, show};
+
+use super::fail;
+use crate::args::{ColorChoice, CompareArgs};
+use crate::exit::Exit;
+use crate::results_of::{ResultsOf, nanos};
+use crate::view::{Line, Role, Style};
+
+/// Says what differs between targets.
+pub(super) fn run(args: &CompareArgs, color: ColorChoice) -> Result<(), Exit> {
+    let runs = match args.runs.as_slice() {
+        [] => vec![read(&args.results, None)?],
+        runs => read_all(&args.results, runs)?,
+    };
+    let earlier = read_all(&args.results, &args.earlier)?;
+    let by = (!args.by.is_empty()).then_some(args.by.as_slice());
+    let found = compare(&runs, &earlier, by).map_err(|error| fail(Exit::INPUT, &error))?;
+    if let Some(path) = &args.html {
+        write(path, &show::html::page(&found))?;
+    }
+    print(args, &found, color).map_err(|error| Exit::of_output(&error))
+}
+
+fn read_all(results: &Path, runs: &[String]) -> Result<Vec<Run>, Exit> {
+    runs.iter().map(|run| read(results, Some(run))).collect()
+}
+
+/// The outcomes of a run.
+fn read(results: &Path, run: Option<&str>) -> Result<Run, Exit> {
+    let found = ResultsOf::open(results, run)?;
+    let mut targets = Vec::new();
+    for target in &found.summary.targets {
+        let specs = match found.file(target, "report.json")? {
+            Some((file, _)) => report::read(BufReader::new(file)).map_err(|error| {
+                eprintln!("in the results of target {} of run {}:", target.name, found.summary.run);
+                fail(Exit::INPUT, &error)
+            })?,
+            None => Default::default(),
+        };
+        targets.push(Target { name: target.name.clone(), labels: target.labels.clone(), specs });
+    }
+    Ok(Run { id: found.summary.run.clone(), started: nanos(&found.summary.started), targets })
+}
+
+fn print(args: &CompareArgs, found: &Comparison, color: ColorChoice) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        return out.write_all(show::json(found).as_bytes());
+    }
+    if args.markdown {
+        return out.write_all(show::markdown::write(found).as_bytes());
+    }
+    let style = Style::new(color, out.is_terminal());
+    let mut text = String::new();
+    for pieces in show::text::lines(found) {
+        text.push_str(&painted(&pieces).paint(style));
+        text.push('\n');
+    }
+    out.write_all(text.as_bytes())
+}
+
+/// Pieces become clean when they enter a line.
+fn painted(pieces: &Pieces) -> Line {
+    let mut line = Line::new();
+    for (tone, text) in pieces {
+        let role = match tone {
+            Tone::Plain => Role::Plain,
+            Tone::Dim => Role::Dim,
+            Tone::Bold => Role::Bold,
+            Tone::Bad => Role::Bad,
+            Tone::Warn => Role::Warn,
+            Tone::Accent => Role::Accent,
+        };
+        line.push(role, text);
+    }
+    line
+}
+
+fn write(path: &Path, page: &str) -> Result<(), Exit> {
+    std::fs::write(path, page).map_err(|error| {
+        eprintln!("error: cannot write {}: {error}", path.display());
+        Exit::ENVIRONMENT
+    })
+}
