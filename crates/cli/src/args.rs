@@ -175,6 +175,9 @@ pub struct PlanArgs {
     /// Also write the chart as an HTML file that needs nothing else.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Plan what this mode selects instead of what the run file does.
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub mode: Option<ModeArg>,
     /// What one suite process is taken to need.
     #[arg(long, value_name = "MIB", default_value_t = 256,
           value_parser = clap::value_parser!(u64).range(1..=1_048_576))]

@@ -29,7 +29,7 @@ fn results(home: &Path, run: &str, minute: u32, fails: &[(&str, &str)]) {
         };
         let report = json!([{
             "SuiteDescription": "suite",
-            "SpecReports": ["serves", "forgets", "waits"].map(spec),
+            "SpecReports": (["serves", "forgets", "waits"].map(spec)),
         }]);
         let files = directory.join(mode);
         fs::create_dir_all(&files).unwrap();

@@ -164,6 +164,7 @@ fn run_spec() -> RunSpec {
         clusters: vec![0],
     };
     RunSpec {
+        mode: None,
         name: "bench".to_owned(),
         certified: true,
         rerun_of: None,

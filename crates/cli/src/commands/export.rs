@@ -96,9 +96,8 @@ fn tarball(
 
 fn build(found: &ResultsOf, target: &TargetJson, subject: &Subject, to: &Path) -> Result<(), Exit> {
     let directory = to.join(&target.dir).join(testgrid::build(subject));
-    let small = |name: &str, bytes: Vec<u8>| {
-        whole(&directory.join(name), |mut out| Ok(out.write_all(&bytes)?))
-    };
+    let small =
+        |name: &str, bytes: Vec<u8>| whole(&directory.join(name), |out| Ok(out.write_all(&bytes)?));
     small("started.json", testgrid::started(subject).map_err(|error| failed(&error))?)?;
     for (file, place) in testgrid::PLACES {
         let (mut content, _) = open(found, target, file)?;

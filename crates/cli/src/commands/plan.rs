@@ -27,7 +27,7 @@ pub fn run(args: &PlanArgs, color: ColorChoice) -> Exit {
 }
 
 fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
-    let run = load::load(&args.file, color)?.run;
+    let run = load::load(&args.file, args.mode.map(Into::into), color)?.run;
     let all: Vec<usize> = (0..run.targets.len()).collect();
     let suites = distinct(&run, &all);
     let found = discover_all(&run, &suites, run.seed.unwrap_or(SEED))?;

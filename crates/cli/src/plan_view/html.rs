@@ -54,10 +54,10 @@ fn page(planned: &Planned<'_>) -> String {
     }
     out.push_str("</table>");
     chart(&mut out, planned);
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<p>Blue: parallel. Orange: serial, alone on its cluster. Framed: what the end of its \
-         target waits for. {ASSUMPTIONS}</p></html>\n"
+         target waits for. {ASSUMPTIONS}</p></html>"
     );
     out
 }
