@@ -1,6 +1,7 @@
 //! What the user can type. Syntax only: nothing here looks at a file or a clock.
 
 mod aggregator;
+mod conformance;
 mod coordinator;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use aggregator::{
     AggregatorArgs, AggregatorCommand, AggregatorServeArgs, MemberArg, MembersPlace,
 };
+pub use conformance::{ConformanceArgs, ConformanceCommand, ListsArgs, ReportFormat, VerifyArgs};
 pub use coordinator::CoordinatorArgs;
 
 /// Run a Ginkgo suite as many beams and get one report per target.
@@ -76,6 +78,10 @@ pub enum Command {
     Runs(RunsArgs),
     /// Check a run file, or print the JSON schema of run files.
     Check(CheckArgs),
+    /// Hold results or a submission against the rules of the certification.
+    Verify(Box<VerifyArgs>),
+    /// Show which tests a release of Kubernetes requires, and what changed.
+    Conformance(ConformanceArgs),
     /// Serve runs: the coordinator.
     Coordinator(CoordinatorArgs),
     /// Keep the ledger: an aggregator, alone or in a group of three or five.

@@ -15,6 +15,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("multibeam-sched", &["model"]),
     ("multibeam-ledger", &["model"]),
     ("multibeam-runfile", &["model"]),
+    ("multibeam-conformance", &["model", "ginkgo"]),
     ("multibeam-rt", &[]),
     ("multibeam-kubernetes", &["model"]),
     ("multibeam-worker", &["model", "proto", "rt", "ginkgo", "kubernetes"]),
@@ -22,7 +23,17 @@ const TABLE: &[(&str, &[&str])] = &[
     ("multibeam-aggregator", &["model", "proto", "rt", "ginkgo", "ledger"]),
     (
         "multibeam",
-        &["model", "proto", "rt", "ginkgo", "runfile", "worker", "coordinator", "aggregator"],
+        &[
+            "model",
+            "proto",
+            "rt",
+            "ginkgo",
+            "runfile",
+            "conformance",
+            "worker",
+            "coordinator",
+            "aggregator",
+        ],
     ),
 ];
 

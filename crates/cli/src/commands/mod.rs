@@ -4,6 +4,7 @@ mod aggregator;
 mod attach;
 mod cancel;
 pub mod check;
+mod conformance;
 pub mod init;
 pub mod list;
 mod logs;
@@ -13,6 +14,7 @@ mod run;
 mod runs;
 mod serve;
 mod status;
+mod verify;
 
 use std::future::Future;
 
@@ -33,6 +35,8 @@ pub fn dispatch(cli: Cli) -> Exit {
         Command::Check(args) => check::run(&args, color),
         Command::List(args) => list::run(&args, color),
         Command::Pki(args) => pki::run(&args),
+        Command::Verify(args) => verify::run(&args, color),
+        Command::Conformance(args) => conformance::run(&args, color),
         // What a run's parts have to say is in the view; the log is for looking closer.
         Command::Run(args) => asynchronous(log, "error", "multibeam", run::run(*args, color)),
         Command::Status(args) => asynchronous(log, "error", "multibeam", status::run(args, color)),
