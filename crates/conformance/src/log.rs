@@ -266,6 +266,10 @@ fn is_of_the_failure_list(text: &str) -> bool {
 fn without_marks(text: &str) -> String {
     for node in MARKS {
         let mark = format!(" [{node}] ");
+        // A spec without containers begins with its mark.
+        if let Some(after) = text.strip_prefix(mark.trim_start()) {
+            return after.to_owned();
+        }
         if let Some((before, after)) = text.split_once(&mark) {
             return format!("{before} {after}");
         }

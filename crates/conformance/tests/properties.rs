@@ -4,24 +4,16 @@
 
 mod support;
 
-use std::sync::OnceLock;
-
 use multibeam_conformance::junit::Junit;
 use multibeam_conformance::log::Log;
 use multibeam_conformance::{Evidence, Verdict, input, verify};
 use proptest::prelude::*;
 use support::{Submission, found};
 
-/// A submission that is rendered once.
-fn good() -> &'static Submission {
-    static GOOD: OnceLock<Submission> = OnceLock::new();
-    GOOD.get_or_init(Submission::good)
-}
-
 /// The evidence of a submission, with another text for one of its files.
 fn evidence(name: &str, text: &str) -> Evidence {
     let root = tempfile::tempdir().unwrap();
-    let mut evidence = input::collect(&[good().write(root.path())]).unwrap().remove(0);
+    let mut evidence = input::collect(&[Submission::good().write(root.path())]).unwrap().remove(0);
     match name {
         "junit_01.xml" => evidence.junit = Some((name.into(), Junit::read(text.as_bytes()))),
         _ => evidence.log = Some((name.into(), Log::read(text.as_bytes()))),
@@ -78,7 +70,7 @@ proptest! {
             "<skipped message=\"skipped\"></skipped>",
         ]),
     ) {
-        let text = good().text("junit_01.xml");
+        let text = Submission::good().text("junit_01.xml");
         let all = cases(&text);
         prop_assert_eq!(all.len(), 446);
         let (begin, end) = all[which.index(all.len())];
@@ -89,7 +81,7 @@ proptest! {
             Change::Flip => part.replacen("</testcase>", &format!("{flip}</testcase>"), 1),
         };
         let changed = format!("{}{part}{}", &text[..begin], &text[end..]);
-        let checked = verify(&evidence("junit_01.xml", &changed), &good().request);
+        let checked = verify(&evidence("junit_01.xml", &changed), &Submission::good().request);
         prop_assert_eq!(checked.verdict, Verdict::NotVerified, "{:?}", found(&checked));
     }
 
@@ -99,7 +91,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
         flip in prop::sample::select(vec!["• [FAILED] [", "• [PANICKED] [", "S [SKIPPED] [", "P [PENDING] ["]),
     ) {
-        let text = good().text("e2e.log");
+        let text = Submission::good().text("e2e.log");
         let all = blocks(&text);
         prop_assert_eq!(all.len(), 446);
         let (begin, end) = all[which.index(all.len())];
@@ -110,7 +102,7 @@ proptest! {
             Change::Flip => part.replacen("• [", flip, 1),
         };
         let changed = format!("{}{part}{}", &text[..begin], &text[end..]);
-        let checked = verify(&evidence("e2e.log", &changed), &good().request);
+        let checked = verify(&evidence("e2e.log", &changed), &Submission::good().request);
         prop_assert_eq!(checked.verdict, Verdict::NotVerified, "{:?}", found(&checked));
     }
 
@@ -121,7 +113,7 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..8),
         length in 0usize..64,
     ) {
-        let mut file = good().files[name].clone();
+        let mut file = Submission::good().files[name].clone();
         let at = at.index(file.len());
         file.splice(at..(at + length).min(file.len()), bytes);
         match name {

@@ -19,7 +19,7 @@ use crate::{online, required};
 #[must_use]
 pub fn run(args: &VerifyArgs, color: ColorChoice) -> Exit {
     if args.rules {
-        return print(Exit::SUCCESS, |out| report::rules_text(out));
+        return print(Exit::SUCCESS, report::rules_text);
     }
     match checked(args) {
         Err(exit) => exit,
@@ -107,7 +107,7 @@ pub(super) fn paint(color: ColorChoice) -> Paint {
 /// Prints to standard output.
 pub(super) fn print(
     exit: Exit,
-    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'_>>) -> io::Result<()>,
+    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
 ) -> Exit {
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {

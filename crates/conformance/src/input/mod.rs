@@ -60,7 +60,8 @@ fn archive_kind(path: &Path) -> std::io::Result<Option<Compression>> {
 
 /// Files that were named one by one.
 fn bare_files(parent: &Path, files: &[&Path]) -> Result<Evidence, InputError> {
-    let mut collector = Collector::new(parent.display().to_string());
+    let here = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let mut collector = Collector::new(here.display().to_string());
     for path in files {
         let shown = path.display().to_string();
         let io = |source| InputError::Io { path: shown.clone(), source };

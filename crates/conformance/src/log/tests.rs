@@ -67,6 +67,19 @@ fn a_second_run_in_the_same_log_is_noticed() {
 }
 
 #[test]
+fn the_mark_of_a_failed_node_is_no_part_of_the_text() {
+    for (line, text) in [
+        ("[sig-a] Pods [It] run [Conformance]", "[sig-a] Pods run [Conformance]"),
+        ("[It] [sig-a] run [Conformance]", "[sig-a] run [Conformance]"),
+        ("[sig-a] Pods [Conformance] [BeforeEach]", "[sig-a] Pods [Conformance]"),
+        ("[sig-a] Pods [Itself] run [Conformance]", "[sig-a] Pods [Itself] run [Conformance]"),
+    ] {
+        let log = read(&format!("{line}\n"));
+        assert_eq!(log.specs.keys().collect::<Vec<_>>(), [text]);
+    }
+}
+
+#[test]
 fn utf_16_and_endless_names_are_refused() {
     let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain("[".bytes().flat_map(|b| [b, 0])).collect();
     assert!(matches!(Log::read(&utf16[..]), Err(LogError::Encoding(_))));

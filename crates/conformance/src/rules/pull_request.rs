@@ -56,12 +56,10 @@ fn titles(context: &Context<'_>, sink: &mut Sink) {
 /// that stands between a blank and a blank or slash.
 fn release_in_title(title: &str) -> Option<Minor> {
     let after = |at: usize| title.get(at + 1..at + 7);
-    let releases = title.match_indices(' ').rev().filter_map(|(at, _)| {
+    title.match_indices(' ').rev().find_map(|(at, _)| {
         let (release, end) = after(at)?.split_at_checked(5)?;
         matches!(end, " " | "/").then(|| Minor::of_directory(release))?
-    });
-    let mut releases = releases;
-    releases.next()
+    })
 }
 
 /// Directories that the pull request touches.
