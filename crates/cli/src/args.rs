@@ -2,6 +2,7 @@
 
 mod aggregator;
 mod compare;
+mod conformance;
 mod coordinator;
 mod mode;
 
@@ -13,6 +14,7 @@ pub use aggregator::{
     AggregatorArgs, AggregatorCommand, AggregatorServeArgs, MemberArg, MembersPlace,
 };
 pub use compare::{CompareArgs, ExportArgs, ExportFormat};
+pub use conformance::{ConformanceArgs, ConformanceCommand, ListsArgs, ReportFormat, VerifyArgs};
 pub use coordinator::CoordinatorArgs;
 pub use mode::ModeArg;
 
@@ -86,6 +88,10 @@ pub enum Command {
     Runs(RunsArgs),
     /// Check a run file, or print the JSON schema of run files.
     Check(CheckArgs),
+    /// Hold results or a submission against the rules of the certification.
+    Verify(Box<VerifyArgs>),
+    /// Show which tests a release of Kubernetes requires, and what changed.
+    Conformance(ConformanceArgs),
     /// Serve runs: the coordinator.
     Coordinator(CoordinatorArgs),
     /// Keep the ledger: an aggregator, alone or in a group of three or five.

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use multibeam_model::spec_text::{fold, sig};
+
 const TABLE: &str = include_str!("../data/durations.csv");
 
 /// Expected durations by folded spec text.
@@ -52,34 +54,6 @@ impl Durations {
         let known = self.specs.get(&fold(text));
         let known = known.or_else(|| self.sigs.get(sig(text)));
         *known.unwrap_or(&self.median)
-    }
-}
-
-/// The text without tags in square brackets and with single blanks.
-fn fold(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    let mut depth = 0u32;
-    for c in text.chars() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            _ if depth > 0 => {}
-            c if c.is_whitespace() => {
-                if !folded.ends_with(' ') {
-                    folded.push(' ');
-                }
-            }
-            c => folded.extend(c.to_lowercase()),
-        }
-    }
-    folded.trim().to_owned()
-}
-
-/// The `[sig-...]` that a text begins with, or nothing.
-fn sig(text: &str) -> &str {
-    match text.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((sig, _)) if sig.starts_with("sig-") => sig,
-        _ => "",
     }
 }
 

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod record;
 pub mod relay;
 pub mod run;
+pub mod spec_text;
 pub mod status;
 pub mod time;
 

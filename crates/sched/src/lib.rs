@@ -40,6 +40,7 @@ mod cluster;
 mod group;
 mod handle;
 mod opening;
+mod pace;
 mod pool;
 mod recall;
 mod recover;

@@ -24,6 +24,9 @@ const ASSUMED_START: Duration = Duration::from_secs(60);
 /// end of the old process comes, and one so that small gains are not run after.
 const WORTH: u32 = 2;
 
+/// How long a process may take to notice that it is recalled.
+const RECALL: Duration = Duration::from_secs(2);
+
 impl Run {
     /// Recalls what free clusters should take over.
     pub(crate) fn recall(&mut self) {
@@ -72,10 +75,8 @@ impl Run {
         let start_up = session.start_up.unwrap_or(ASSUMED_START);
         let all: Duration = waiting.iter().map(|plan| plan.expected).sum();
         let saved = all.saturating_sub(share::longest_part(waiting.into_iter(), more + 1));
-        // As fast as so far; before much is known, as expected.
-        let (took, foresaw) = (session.took + start_up, session.foresaw + start_up);
-        let saved = saved.mul_f64(took.as_secs_f64() / foresaw.as_secs_f64().max(0.001));
-        (saved > start_up * WORTH).then_some(saved)
+        let saved = saved.mul_f64(session.pace.of_serial(start_up));
+        (saved > start_up * WORTH + RECALL).then_some(saved)
     }
 }
 

@@ -9,6 +9,8 @@ use multibeam_model::{
     AttemptId, ClusterId, GroupId, Moment, ProcessId, ProcessNumber, SessionId, TargetId, WorkerId,
 };
 
+use crate::pace::Pace;
+
 /// One open session.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
@@ -43,9 +45,8 @@ pub(crate) struct Session {
     pub(crate) leaves: bool,
     /// How long its process 1 took from the order to start to its first group.
     pub(crate) start_up: Option<Duration>,
-    /// What its serial groups that have come to an end took, and what they were expected to take.
-    pub(crate) took: Duration,
-    pub(crate) foresaw: Duration,
+    /// How its groups have kept to what was expected of them.
+    pub(crate) pace: Pace,
     /// Since when process 1 has been the only one.
     pub(crate) alone_since: Moment,
     pub(crate) was_only_first: bool,
@@ -150,8 +151,7 @@ impl Session {
             closing: false,
             leaves: false,
             start_up: None,
-            took: Duration::ZERO,
-            foresaw: Duration::ZERO,
+            pace: Pace::default(),
             alone_since: Moment::default(),
             was_only_first: false,
         }
@@ -167,13 +167,14 @@ impl Session {
         self.lost |= !self.passed && !told;
     }
 
-    /// A serial attempt has come to its end.
+    /// An attempt has come to its end.
     pub(crate) fn note_pace(&mut self, attempt: AttemptId, now: Moment) {
-        let first = self.first().filter(|first| first.alone_told);
-        let running = first.and_then(|first| first.running.iter().find(|r| r.attempt == attempt));
-        if let Some(running) = running.copied() {
-            self.took += now.since(running.since);
-            self.foresaw += running.expected;
+        let running = |process: &Process| {
+            process.running.iter().find(|running| running.attempt == attempt).copied()
+        };
+        let found = self.live.values().find_map(|it| Some((running(it)?, it.alone_told)));
+        if let Some((running, serial)) = found {
+            self.pace.note(serial, now.since(running.since), running.expected);
         }
     }
 

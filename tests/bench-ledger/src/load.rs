@@ -53,8 +53,8 @@ pub(crate) async fn closed<S: Store>(
     let next = Arc::new(AtomicUsize::new(0));
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
-    for client in clients.iter().cycle().take(callers).cloned() {
-        let (items, next) = (Arc::clone(&items), Arc::clone(&next));
+    for client in clients.iter().cycle().take(callers) {
+        let (client, items, next) = (client.clone(), Arc::clone(&items), Arc::clone(&next));
         tasks.spawn(async move {
             let mut latencies = Vec::new();
             while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -5,6 +5,7 @@ mod attach;
 mod cancel;
 pub mod check;
 mod compare;
+mod conformance;
 mod export;
 pub mod init;
 pub mod list;
@@ -16,6 +17,7 @@ mod run;
 mod runs;
 mod serve;
 mod status;
+mod verify;
 
 use std::future::Future;
 
@@ -39,6 +41,8 @@ pub fn dispatch(cli: Cli) -> Exit {
         Command::Pki(args) => pki::run(&args),
         Command::Compare(args) => compare::run(&args, color).err().unwrap_or(Exit::SUCCESS),
         Command::Export(args) => export::run(&args).err().unwrap_or(Exit::SUCCESS),
+        Command::Verify(args) => verify::run(&args, color),
+        Command::Conformance(args) => conformance::run(&args, color),
         // What a run's parts have to say is in the view; the log is for looking closer.
         Command::Run(args) => asynchronous(log, "error", "multibeam", run::run(*args, color)),
         Command::Status(args) => asynchronous(log, "error", "multibeam", status::run(args, color)),

@@ -25,7 +25,9 @@ macro_rules! words {
                 }
             }
 
-            fn from_word(word: &str) -> Self {
+            /// The value that a word stands for.
+            #[must_use]
+            pub fn from_word(word: &str) -> Self {
                 match word {
                     $($word => Self::$value,)*
                     _ => Self::$zero,

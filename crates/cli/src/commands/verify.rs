@@ -1,0 +1,117 @@
+//! `multibeam verify`
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use multibeam_conformance::input::{self, InputError};
+use multibeam_conformance::report::{self, Format, Paint};
+use multibeam_conformance::{Checked, Evidence, PullRequest, Request, Verdict, urls, verify};
+
+use super::fail;
+use crate::args::{ColorChoice, ReportFormat, VerifyArgs};
+use crate::exit::Exit;
+use crate::view::Style;
+use crate::{online, required};
+
+/// Holds results against the rules of the certification.
+#[must_use]
+pub(super) fn run(args: &VerifyArgs, color: ColorChoice) -> Exit {
+    if args.rules {
+        return print(Exit::SUCCESS, report::rules_text);
+    }
+    match checked(args) {
+        Err(exit) => exit,
+        Ok(all) => {
+            let format = format(args, color);
+            let exit = match report::verdict(&all) {
+                Verdict::Verified => Exit::SUCCESS,
+                Verdict::NotVerified => Exit::FAILED,
+                Verdict::CouldNotTell => Exit::INCOMPLETE,
+            };
+            print(exit, |out| report::write(out, format, &all))
+        }
+    }
+}
+
+fn checked(args: &VerifyArgs) -> Result<Vec<Checked>, Exit> {
+    let mut request = request(args)?;
+    let evidence = input::collect(&args.paths).map_err(|error| fail(exit_of(&error), &error))?;
+    if args.online {
+        request.online = Some(ask(&evidence)?);
+    }
+    Ok(evidence.iter().map(|evidence| verify(evidence, &request)).collect())
+}
+
+fn request(args: &VerifyArgs) -> Result<Request, Exit> {
+    let catalog = match (&args.suite, &args.required) {
+        (Some(suite), _) => Some(required::suite(suite)),
+        (None, Some(file)) => Some(required::file(file)),
+        (None, None) => None,
+    };
+    let catalog = catalog.transpose().map_err(|error| fail(Exit::INPUT, &error))?;
+    let files = args.changed_files.as_deref().map(changed_files).transpose()?;
+    Ok(Request {
+        version: args.release,
+        latest: args.latest,
+        catalog,
+        pull_request: PullRequest { title: args.pr_title.clone(), files, commits: args.commits },
+        online: None,
+        strict: args.strict,
+    })
+}
+
+/// The paths of a file, one per line.
+fn changed_files(path: &Path) -> Result<Vec<String>, Exit> {
+    let text = fs::read_to_string(path).map_err(|source| {
+        fail(Exit::INPUT, &InputError::Io { path: path.display().to_string(), source })
+    })?;
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+fn ask(evidence: &[Evidence]) -> Result<multibeam_conformance::Online, Exit> {
+    let all: BTreeSet<String> = evidence.iter().flat_map(urls).map(str::to_owned).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let asked = runtime.and_then(|runtime| runtime.block_on(online::ask(all)));
+    asked.map_err(|error| fail(Exit::ENVIRONMENT, &error))
+}
+
+/// A path that is not there is a mistake of whoever typed it; a disk that fails is none.
+fn exit_of(error: &InputError) -> Exit {
+    match error {
+        InputError::Io { source, .. } => match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Exit::INPUT,
+            _ => Exit::ENVIRONMENT,
+        },
+        _ => Exit::INPUT,
+    }
+}
+
+fn format(args: &VerifyArgs, color: ColorChoice) -> Format {
+    match args.format {
+        _ if args.json => Format::Json,
+        ReportFormat::Text => Format::Text(paint(color)),
+        ReportFormat::Json => Format::Json,
+        ReportFormat::Junit => Format::Junit,
+        ReportFormat::Sarif => Format::Sarif,
+        ReportFormat::Github => Format::Github,
+    }
+}
+
+/// Colours as the user wants them on standard output.
+pub(super) fn paint(color: ColorChoice) -> Paint {
+    Paint { color: Style::new(color, io::stdout().is_terminal()).color }
+}
+
+/// Prints to standard output.
+pub(super) fn print(
+    exit: Exit,
+    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
+) -> Exit {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Ok(()) => exit,
+        Err(error) => Exit::of_output(&error),
+    }
+}

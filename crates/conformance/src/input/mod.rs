@@ -1,0 +1,75 @@
+//! Where evidence comes from: directories, archives, and bare files, read once and as streams.
+//!
+//! A place is any directory, on disk or in an archive, that holds a JUnit file, an `e2e.log`, or a
+//! PRODUCT.yaml. So a submission, a directory of submissions, a run's results, and a Sonobuoy tarball
+//! (`plugins/e2e/results/global/`) are all read alike. Nothing is ever written, no link is followed,
+//! and an archive with a path that leads out of it, a link, or a device is refused as a whole.
+
+mod archive;
+mod collector;
+mod directory;
+mod error;
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+pub use error::{EntryFault, InputError};
+
+use crate::Evidence;
+use archive::Compression;
+use collector::Collector;
+
+/// Reads everything that the paths name; one piece of evidence per place, in the order of the paths.
+/// Bare files that lie in the same directory are one place.
+///
+/// # Errors
+/// When a path cannot be read, is nothing that is known, or holds nothing to verify.
+pub fn collect(paths: &[PathBuf]) -> Result<Vec<Evidence>, InputError> {
+    let mut all = Vec::new();
+    let mut bare: Vec<(PathBuf, Vec<&Path>)> = Vec::new();
+    for path in paths {
+        let io = |source| InputError::Io { path: path.display().to_string(), source };
+        let metadata = fs::metadata(path).map_err(io)?;
+        if metadata.is_dir() {
+            all.extend(directory::read(path)?);
+        } else if !metadata.is_file() {
+            return Err(InputError::Special { path: path.display().to_string() });
+        } else if let Some(compression) = archive_kind(path).map_err(io)? {
+            all.extend(archive::read(path, compression)?);
+        } else {
+            let parent = path.parent().unwrap_or(Path::new("")).to_owned();
+            match bare.iter_mut().find(|(known, _)| *known == parent) {
+                Some((_, files)) => files.push(path),
+                None => bare.push((parent, vec![path])),
+            }
+        }
+    }
+    for (parent, files) in bare {
+        all.push(bare_files(&parent, &files)?);
+    }
+    Ok(all)
+}
+
+/// What a file is by its first bytes: an archive, or nothing that is one.
+fn archive_kind(path: &Path) -> std::io::Result<Option<Compression>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(512).read_to_end(&mut head)?;
+    Ok(Compression::of(&head))
+}
+
+/// Files that were named one by one.
+fn bare_files(parent: &Path, files: &[&Path]) -> Result<Evidence, InputError> {
+    let here = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let mut collector = Collector::new(here.display().to_string());
+    for path in files {
+        let shown = path.display().to_string();
+        let io = |source| InputError::Io { path: shown.clone(), source };
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
+        let file = File::open(path).map_err(io)?;
+        let size = file.metadata().map_err(io)?.len();
+        collector.bare_file(&name, size, file)?;
+    }
+    collector.only_place(parent)
+}

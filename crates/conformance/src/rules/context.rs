@@ -1,0 +1,71 @@
+//! What the rules look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Minor;
+use crate::catalog::Catalog;
+use crate::evidence::{Evidence, Kind};
+use crate::junit::Case;
+use crate::verify::{Claim, Request};
+
+/// Evidence, what is asked, and what follows from both.
+pub(crate) struct Context<'a> {
+    pub(crate) evidence: &'a Evidence,
+    pub(crate) request: &'a Request,
+    /// The release that the results are claimed for.
+    pub(crate) claim: Option<Claim>,
+    /// The tests of that release.
+    pub(crate) catalog: Option<&'a Catalog>,
+    /// Conformance cases of the JUnit file by the name that the bot compares.
+    pub(crate) cases: BTreeMap<String, Vec<&'a Case>>,
+}
+
+// === impl Context ===
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        evidence: &'a Evidence,
+        request: &'a Request,
+        claim: Option<Claim>,
+        catalog: Option<&'a Catalog>,
+    ) -> Self {
+        let mut cases: BTreeMap<String, Vec<&Case>> = BTreeMap::new();
+        if let Some((_, junit)) = evidence.read_junit() {
+            for case in junit.cases.iter().filter(|case| case.is_conformance()) {
+                cases.entry(case.required_name()).or_default().push(case);
+            }
+        }
+        Self { evidence, request, claim, catalog, cases }
+    }
+
+    /// Whether the place claims to be a whole submission.
+    pub(crate) fn is_submission(&self) -> bool {
+        self.evidence.kind == Kind::Submission
+    }
+
+    /// The claimed release.
+    pub(crate) fn minor(&self) -> Option<Minor> {
+        self.claim.map(|claim| claim.minor)
+    }
+
+    /// Texts of the conformance tests that ran.
+    pub(crate) fn ran(&self) -> BTreeSet<&str> {
+        let ran = |cases: &[&Case]| cases.iter().any(|case| case.state.ran());
+        self.cases.iter().filter(|(_, cases)| ran(cases)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Texts of those that ran and passed.
+    pub(crate) fn passed(&self) -> BTreeSet<&str> {
+        let passed = |cases: &[&Case]| {
+            cases.iter().any(|case| case.state.ran())
+                && cases.iter().all(|case| !case.state.is_failure())
+        };
+        let passed = self.cases.iter().filter(|(_, cases)| passed(cases));
+        passed.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The path of a file for a finding.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.evidence.path(name)
+    }
+}

@@ -1,0 +1,223 @@
+//! PRODUCT.yaml, field by field.
+
+use std::str::FromStr as _;
+
+use email_address::{EmailAddress, Options};
+use http::Uri;
+
+use super::{Context, Finding, Rule, Sink};
+use crate::product::{Field, FieldValue, OPTIONAL, Product, REQUIRED, TYPES};
+use crate::verify::UrlAnswer;
+
+/// Fields that hold a URL.
+const URLS: [&str; 4] = ["website_url", "repo_url", "documentation_url", "product_logo_url"];
+
+/// Those of them that must be web pages.
+const PAGES: [&str; 3] = ["website_url", "repo_url", "documentation_url"];
+
+/// Endings of vector graphics that are accepted.
+const VECTOR: [&str; 3] = ["svg", "ai", "eps"];
+
+/// Rules that look into the file.
+const WITHIN: [Rule; 9] = [
+    Rule::ProductScalars,
+    Rule::ProductFields,
+    Rule::ProductBlank,
+    Rule::ProductUrls,
+    Rule::ProductEmail,
+    Rule::ProductType,
+    Rule::ProductLogo,
+    Rule::ProductQuoted,
+    Rule::ProductKnown,
+];
+
+/// Those that need answers of web servers.
+const ONLINE: [Rule; 2] = [Rule::ProductContentType, Rule::ProductReachable];
+
+pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
+    let Some((name, read)) = &context.evidence.product else {
+        return without(sink, "there is no PRODUCT.yaml");
+    };
+    let empty = context.evidence.files.iter().any(|file| file.name == *name && file.size == 0);
+    if empty {
+        return without(sink, "PRODUCT.yaml is empty");
+    }
+    let file = context.path(name);
+    match read {
+        Ok(product) => {
+            sink.check(Rule::ProductMapping, |_| {});
+            fields(product, &file, sink);
+            values(product, &file, sink);
+            online(context, product, &file, sink);
+        }
+        Err(error) => {
+            sink.check(Rule::ProductMapping, |found| {
+                found.push(Finding::at(file, None, error.to_string()));
+            });
+            sink.not_checked(&WITHIN, "PRODUCT.yaml is unreadable");
+            sink.not_checked(&ONLINE, "PRODUCT.yaml is unreadable");
+        }
+    }
+}
+
+fn without(sink: &mut Sink, reason: &str) {
+    sink.not_checked(&[Rule::ProductMapping], reason);
+    sink.not_checked(&WITHIN, reason);
+    sink.not_checked(&ONLINE, reason);
+}
+
+fn fields(product: &Product, file: &str, sink: &mut Sink) {
+    sink.check(Rule::ProductScalars, |found| {
+        for field in product.fields.iter().filter(|field| field.value == FieldValue::Nested) {
+            found.push(at(file, field, "a list or mapping, expected a text"));
+        }
+    });
+    sink.check(Rule::ProductFields, |found| {
+        for name in REQUIRED {
+            match product.field(name) {
+                None => {
+                    let message = format!("the field {name} is missing");
+                    found.push(Finding::at(file.to_owned(), None, message));
+                }
+                Some(field) if field.value == FieldValue::Null => {
+                    found.push(at(file, field, "has no value"));
+                }
+                Some(_) => {}
+            }
+        }
+    });
+    sink.check(Rule::ProductBlank, |found| {
+        for field in REQUIRED.iter().filter_map(|name| product.field(name)) {
+            if field.text().is_some_and(|text| text.trim().is_empty()) {
+                found.push(at(file, field, "is blank"));
+            }
+        }
+    });
+    sink.check(Rule::ProductQuoted, |found| {
+        for field in &product.fields {
+            if let FieldValue::Text { text, retyped: true } = &field.value {
+                found.push(at(file, field, format!("{text} is no text to YAML without quotes")));
+            }
+        }
+    });
+    sink.check(Rule::ProductKnown, |found| {
+        for (index, field) in product.fields.iter().enumerate() {
+            let known = REQUIRED.iter().chain(&OPTIONAL).any(|name| *name == field.name);
+            let again = product.fields[..index].iter().any(|before| before.name == field.name);
+            if !known {
+                found.push(at(file, field, "is no field that is known"));
+            } else if again {
+                found.push(at(file, field, "is there twice"));
+            }
+        }
+    });
+}
+
+fn values(product: &Product, file: &str, sink: &mut Sink) {
+    sink.check(Rule::ProductUrls, |found| {
+        for (field, text) in URLS.iter().filter_map(|name| filled(product, name)) {
+            if !is_url(text) {
+                found.push(at(file, field, format!("{text:?} is no URL")));
+            }
+        }
+    });
+    sink.check(Rule::ProductEmail, |found| {
+        if let Some((field, text)) = filled(product, "contact_email_address")
+            && EmailAddress::parse_with_options(text, Options::default()).is_err()
+        {
+            found.push(at(file, field, format!("{text:?} is no e-mail address")));
+        }
+    });
+    sink.check(Rule::ProductType, |found| {
+        if let Some((field, text)) = filled(product, "type")
+            && !TYPES.contains(&text)
+        {
+            found.push(at(file, field, format!("{text:?} is none of {}", TYPES.join(", "))));
+        }
+    });
+    sink.check(Rule::ProductLogo, |found| {
+        if let Some((field, text)) = filled(product, "product_logo_url")
+            && let Some(ending) = ending(text)
+            && !VECTOR.contains(&ending.as_str())
+        {
+            found.push(at(file, field, format!("a .{ending} file, expected .svg, .ai, or .eps")));
+        }
+    });
+}
+
+fn online(context: &Context<'_>, product: &Product, file: &str, sink: &mut Sink) {
+    let Some(online) = &context.request.online else {
+        return sink.not_checked(&ONLINE, "it takes the network; ask for it with --online");
+    };
+    let answers = |names: &'static [&'static str]| {
+        names.iter().filter_map(|name| {
+            let (field, text) = filled(product, name)?;
+            Some((field, online.answers.get(text)?))
+        })
+    };
+    sink.check(Rule::ProductContentType, |found| {
+        for (field, answer) in answers(&PAGES) {
+            if let UrlAnswer::ContentType(kind) = answer
+                && !kind.contains("text/html")
+            {
+                found.push(at(file, field, format!("is served as {kind:?}")));
+            }
+        }
+    });
+    sink.check(Rule::ProductReachable, |found| {
+        for (field, answer) in answers(&URLS) {
+            if let UrlAnswer::Failed(why) = answer {
+                found.push(at(file, field, format!("cannot be reached: {why}")));
+            }
+        }
+    });
+}
+
+/// Every URL of a PRODUCT.yaml.
+pub(crate) fn urls(product: &Product) -> impl Iterator<Item = &str> {
+    URLS.iter().filter_map(|name| filled(product, name)).map(|(_, text)| text)
+}
+
+/// A field with a text that is not blank.
+fn filled<'a>(product: &'a Product, name: &str) -> Option<(&'a Field, &'a str)> {
+    let field = product.field(name)?;
+    let text = field.text()?;
+    (!text.trim().is_empty()).then_some((field, text))
+}
+
+fn at(file: &str, field: &Field, message: impl AsRef<str>) -> Finding {
+    let message = format!("{}: {}", field.name, message.as_ref());
+    Finding::at(file.to_owned(), field.line, message)
+}
+
+/// An absolute URL of a server.
+fn is_url(text: &str) -> bool {
+    Uri::from_str(text)
+        .is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(|h| !h.is_empty()))
+}
+
+/// What follows the last point of a URL's last name, in lower case; nothing when there is no point.
+fn ending(url: &str) -> Option<String> {
+    let uri = Uri::from_str(url).ok()?;
+    let name = uri.path().rsplit('/').next()?;
+    let (_, ending) = name.rsplit_once('.')?;
+    Some(ending.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_and_endings_are_told_apart() {
+        for good in ["https://yoyo.dyne/turbo-encabulator", "http://a", "https://a/b.svg?raw=true"]
+        {
+            assert!(is_url(good), "{good}");
+        }
+        for bad in ["yoyo.dyne", "www.example.com/a", "https://", "https://a b/", "/path", "n/a"] {
+            assert!(!is_url(bad), "{bad}");
+        }
+        assert_eq!(ending("https://a.dyne/logo.SVG?raw=true").as_deref(), Some("svg"));
+        assert_eq!(ending("https://a.dyne/logo"), None);
+    }
+}
