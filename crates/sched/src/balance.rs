@@ -26,9 +26,6 @@ use crate::share::{self, Place};
 /// A process that has not asked for anything for so long is not waited for.
 const SLOW_START: Duration = Duration::from_secs(120);
 
-/// How many times a group that is handed out ahead must fit into what its process may take.
-const AHEAD: u32 = 8;
-
 /// How often a decision to wait is looked at again when nothing else happens: what is waited for
 /// may be late.
 pub(crate) const RECONSIDER: Duration = Duration::from_secs(5);
@@ -56,11 +53,9 @@ impl Horizon {
         self.end.saturating_sub(self.reach(session, load))
     }
 
-    /// The same for a group that will wait behind others, where it cannot be taken back: it is short
-    /// against what an average process still has to do, so that little comes late when those before
-    /// it take much longer than was expected.
+    /// The same for a group that will wait behind others, where it cannot be taken back.
     pub(crate) fn room_ahead(&self, session: SessionId, load: Duration) -> Duration {
-        self.level.saturating_sub(self.reach(session, load)) / AHEAD
+        self.level.saturating_sub(self.reach(session, load))
     }
 
     /// Whether another session could be done with any group earlier.

@@ -4,9 +4,9 @@
 //! horizon of the target (`balance`), or any when no other cluster would be done with it earlier.
 //! One that is busy gets a group ahead, so that no commit lies between two of its specs, when
 //! - more groups are waiting than the target has processes, and
-//! - the group is short against what an average process still has to do beyond what this one has.
+//! - what it runs and what it would get take no longer than an average process still has to do.
 //!
-//! By the second rule no long group is ever stuck behind another one while others run dry, and it
+//! By the second rule a group is never stuck behind a long one while others run dry, and it
 //! compares expected durations with each other only, so that a common factor does not matter.
 //!
 //! The last attempt of a group runs with nothing else on its worker: it goes to a worker where

@@ -293,6 +293,16 @@ impl Run {
     /// Takes an attempt off its process; `done` when it came to an end there.
     pub(crate) fn detach(&mut self, attempt: AttemptId, id: ProcessId, done: bool) {
         let now = self.now;
+        let running = self.process(id).and_then(|process| {
+            process.running.iter().find(|running| running.attempt == attempt).copied()
+        });
+        if done
+            && let Some(running) = running
+            && let Some(target) = self.targets.get_mut(&attempt.target)
+        {
+            target.took += now.since(running.since);
+            target.foresaw += running.expected;
+        }
         if done && let Some(session) = self.sessions.get_mut(&id.session) {
             session.progress += 1;
             session.note_pace(attempt, now);
@@ -394,10 +404,12 @@ impl Run {
         }
     }
 
-    /// How long `running` should still take. One that is late is taken to need as long again as
-    /// it is late.
+    /// How long `running` should still take, in the measure of the estimates: when those are all
+    /// wrong by a common factor, the time that has passed counts as they count. One that is late is
+    /// taken to need as long again as it is late.
     pub(crate) fn remaining(&self, running: &Running) -> Duration {
         let elapsed = self.now.since(running.since);
-        elapsed.abs_diff(running.expected)
+        let pace = self.target(running.attempt.target).map_or(1.0, Target::pace);
+        elapsed.div_f64(pace).abs_diff(running.expected)
     }
 }

@@ -12,6 +12,9 @@ use crate::TargetShape;
 use crate::group::{Group, Stand};
 use crate::recover::RecoveredTarget;
 
+/// Estimates are believed as if so much had come true already.
+const TRUSTED: Duration = Duration::from_secs(60);
+
 /// How a target is brought to its end; a later one replaces an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Halt {
@@ -45,6 +48,9 @@ pub(crate) struct Target {
     pub(crate) tried: BTreeSet<GroupId>,
     /// How long all of the pool should take.
     pub(crate) pool_time: Duration,
+    /// What its groups that have come to an end took, and what they were expected to take.
+    pub(crate) took: Duration,
+    pub(crate) foresaw: Duration,
     /// Groups that are neither sealed nor given up.
     pub(crate) open_groups: usize,
     /// How it is being stopped, if it is.
@@ -75,6 +81,8 @@ impl Target {
             pool: BTreeSet::new(),
             tried: BTreeSet::new(),
             pool_time: Duration::ZERO,
+            took: Duration::ZERO,
+            foresaw: Duration::ZERO,
             open_groups: 0,
             halt: None,
             cause: None,
@@ -132,6 +140,13 @@ impl Target {
     pub(crate) fn fitting(&self, room: Duration) -> impl Iterator<Item = GroupId> {
         let from = (Reverse(room), GroupId(0));
         self.pool.range(from..).map(|(_, group)| *group)
+    }
+
+    /// How many times longer its groups take than was expected: 1 as long as little is known, and
+    /// within bounds.
+    pub(crate) fn pace(&self) -> f64 {
+        let (took, foresaw) = (self.took + TRUSTED, self.foresaw + TRUSTED);
+        (took.as_secs_f64() / foresaw.as_secs_f64()).clamp(0.1, 10.0)
     }
 
     /// Stops it. The more urgent way and the weightier cause win.
