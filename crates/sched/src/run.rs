@@ -290,22 +290,28 @@ impl Run {
         processes.find(|(_, p)| p.attempts().contains(&attempt)).map(|(_, process)| process.id)
     }
 
+    fn note_pace(&mut self, attempt: AttemptId, id: ProcessId) {
+        let Some(process) = self.process(id) else { return };
+        let serial = process.alone_told;
+        let mut running = process.running.iter();
+        let Some(running) = running.find(|it| it.attempt == attempt).copied() else { return };
+        let took = self.now.since(running.since);
+        if let Some(target) = self.targets.get_mut(&attempt.target) {
+            target.kept.note(took, running.expected);
+        }
+        if let Some(session) = self.sessions.get_mut(&id.session) {
+            session.pace.note(serial, took, running.expected);
+        }
+    }
+
     /// Takes an attempt off its process; `done` when it came to an end there.
     pub(crate) fn detach(&mut self, attempt: AttemptId, id: ProcessId, done: bool) {
         let now = self.now;
-        let running = self.process(id).and_then(|process| {
-            process.running.iter().find(|running| running.attempt == attempt).copied()
-        });
-        if done
-            && let Some(running) = running
-            && let Some(target) = self.targets.get_mut(&attempt.target)
-        {
-            target.took += now.since(running.since);
-            target.foresaw += running.expected;
-        }
-        if done && let Some(session) = self.sessions.get_mut(&id.session) {
-            session.progress += 1;
-            session.note_pace(attempt, now);
+        if done {
+            self.note_pace(attempt, id);
+            if let Some(session) = self.sessions.get_mut(&id.session) {
+                session.progress += 1;
+            }
         }
         if let Some(process) = self.process_mut(id) {
             process.drop_attempt(attempt);

@@ -167,17 +167,6 @@ impl Session {
         self.lost |= !self.passed && !told;
     }
 
-    /// An attempt has come to its end.
-    pub(crate) fn note_pace(&mut self, attempt: AttemptId, now: Moment) {
-        let running = |process: &Process| {
-            process.running.iter().find(|running| running.attempt == attempt).copied()
-        };
-        let found = self.live.values().find_map(|it| Some((running(it)?, it.alone_told)));
-        if let Some((running, serial)) = found {
-            self.pace.note(serial, now.since(running.since), running.expected);
-        }
-    }
-
     pub(crate) fn first(&self) -> Option<&Process> {
         self.live.get(&ProcessNumber::FIRST)
     }

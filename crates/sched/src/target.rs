@@ -10,6 +10,7 @@ use multibeam_model::{Cause, ClusterId, GroupId, Moment, SessionId};
 
 use crate::TargetShape;
 use crate::group::{Group, Stand};
+use crate::pace::Record;
 use crate::recover::RecoveredTarget;
 
 /// Estimates are believed as if so much had come true already.
@@ -48,9 +49,8 @@ pub(crate) struct Target {
     pub(crate) tried: BTreeSet<GroupId>,
     /// How long all of the pool should take.
     pub(crate) pool_time: Duration,
-    /// What its groups that have come to an end took, and what they were expected to take.
-    pub(crate) took: Duration,
-    pub(crate) foresaw: Duration,
+    /// How its groups have kept to what was expected of them.
+    pub(crate) kept: Record,
     /// Groups that are neither sealed nor given up.
     pub(crate) open_groups: usize,
     /// How it is being stopped, if it is.
@@ -81,8 +81,7 @@ impl Target {
             pool: BTreeSet::new(),
             tried: BTreeSet::new(),
             pool_time: Duration::ZERO,
-            took: Duration::ZERO,
-            foresaw: Duration::ZERO,
+            kept: Record::default(),
             open_groups: 0,
             halt: None,
             cause: None,
@@ -145,8 +144,7 @@ impl Target {
     /// How many times longer its groups take than was expected: 1 as long as little is known, and
     /// within bounds.
     pub(crate) fn pace(&self) -> f64 {
-        let (took, foresaw) = (self.took + TRUSTED, self.foresaw + TRUSTED);
-        (took.as_secs_f64() / foresaw.as_secs_f64()).clamp(0.1, 10.0)
+        self.kept.ratio(TRUSTED, 1.0).clamp(0.1, 10.0)
     }
 
     /// Stops it. The more urgent way and the weightier cause win.
