@@ -182,6 +182,12 @@ fn a_mode_that_cannot_certify_says_so_before_and_after() {
     assert_eq!(code, 3);
     assert!(errors.contains("suite.focus selects other specs than --mode quick"), "{errors}");
     assert!(!home.path().join("results").exists(), "nothing was started");
+    // What a run selects was decided when it began.
+    for other in ["--resume", "--rerun-failed"] {
+        let (code, _, errors) = run(home.path(), &["run", other, "RUN", "--mode", "quick"]);
+        assert_eq!(code, 3);
+        assert!(errors.contains("cannot be used with"), "{errors}");
+    }
     write("");
     let (code, _, errors) = run(home.path(), &["run", "-f", "run.yaml", "--mode", "quick"]);
     let note = "note: mode quick cannot lead to a certificate: it runs a single spec";
