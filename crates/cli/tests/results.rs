@@ -27,10 +27,8 @@ fn results(home: &Path, run: &str, minute: u32, fails: &[(&str, &str)]) {
             }
             spec
         };
-        let report = json!([{
-            "SuiteDescription": "suite",
-            "SpecReports": ["serves", "forgets", "waits"].map(spec),
-        }]);
+        let specs = ["serves", "forgets", "waits"].map(spec);
+        let report = json!([{"SuiteDescription": "suite", "SpecReports": specs}]);
         let files = directory.join(mode);
         fs::create_dir_all(&files).unwrap();
         fs::write(files.join("report.json"), report.to_string()).unwrap();
