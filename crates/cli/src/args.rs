@@ -221,7 +221,7 @@ pub struct RunArgs {
     pub file: Option<PathBuf>,
 
     /// Run what this mode selects. The run file must not select anything else.
-    #[arg(long, value_enum, value_name = "NAME", requires = "file")]
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["resume", "rerun_failed"])]
     pub mode: Option<ModeArg>,
 
     /// Go on with a run that did not end. Specs with a result are not run again.

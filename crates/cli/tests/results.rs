@@ -27,10 +27,8 @@ fn results(home: &Path, run: &str, minute: u32, fails: &[(&str, &str)]) {
             }
             spec
         };
-        let report = json!([{
-            "SuiteDescription": "suite",
-            "SpecReports": (["serves", "forgets", "waits"].map(spec)),
-        }]);
+        let specs = ["serves", "forgets", "waits"].map(spec);
+        let report = json!([{"SuiteDescription": "suite", "SpecReports": specs}]);
         let files = directory.join(mode);
         fs::create_dir_all(&files).unwrap();
         fs::write(files.join("report.json"), report.to_string()).unwrap();
@@ -182,6 +180,12 @@ fn a_mode_that_cannot_certify_says_so_before_and_after() {
     assert_eq!(code, 3);
     assert!(errors.contains("suite.focus selects other specs than --mode quick"), "{errors}");
     assert!(!home.path().join("results").exists(), "nothing was started");
+    // What a run selects was decided when it began.
+    for other in ["--resume", "--rerun-failed"] {
+        let (code, _, errors) = run(home.path(), &["run", other, "RUN", "--mode", "quick"]);
+        assert_eq!(code, 3);
+        assert!(errors.contains("cannot be used with"), "{errors}");
+    }
     write("");
     let (code, _, errors) = run(home.path(), &["run", "-f", "run.yaml", "--mode", "quick"]);
     let note = "note: mode quick cannot lead to a certificate: it runs a single spec";
