@@ -123,7 +123,7 @@ fn output(rng: &mut Rng, clock: &mut Clock, namespace: &str, name: &str) -> Stri
     while text.len() < OUTPUT_BYTES {
         clock.pass(rng);
         let elapsed = clock.seconds - begun;
-        text += &match rng.u32(..24) {
+        text += &match rng.u32(..40) {
             0 => format!(
                 "  I{} 66 dump.go:53] At {elapsed}s - event for {pod}: {{kubelet node-{}}} Pulled: Container image \"registry.k8s.io/e2e-test-images/agnhost:2.{}\" already present on machine\n",
                 clock.klog(),
@@ -138,9 +138,8 @@ fn output(rng: &mut Rng, clock: &mut Clock, namespace: &str, name: &str) -> Stri
                 word(rng, 6),
             ),
             _ => format!(
-                "  I{} 66 pod.go:{}] Pod \"{pod}\" in namespace \"{namespace}\": Phase=\"Pending\", Reason=\"\", readiness=false, conditions: [PodScheduled=True Initialized=True Ready=False ContainersReady=False]. Elapsed: {elapsed}.{:03}s\n",
+                "  I{} 66 pod.go:383] Pod \"{pod}\" in namespace \"{namespace}\": Phase=\"Pending\", Reason=\"\", readiness=false, conditions: [PodScheduled=True Initialized=True Ready=False ContainersReady=False]. Elapsed: {elapsed}.{:03}s\n",
                 clock.klog(),
-                380 + rng.u32(..3),
                 clock.micros / 1_000,
             ),
         };
@@ -163,10 +162,10 @@ struct Clock {
 }
 
 impl Clock {
-    /// Kubernetes asks every two seconds, and each question takes a few milliseconds.
+    /// Kubernetes asks every two seconds, and each question takes two milliseconds or so.
     fn pass(&mut self, rng: &mut Rng) {
         self.seconds += 2;
-        self.micros = (self.micros + rng.u32(1_000..4_000)) % 1_000_000;
+        self.micros = (self.micros + rng.u32(2_000..2_100)) % 1_000_000;
     }
 
     fn hms(&self) -> String {

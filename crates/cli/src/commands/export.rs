@@ -97,7 +97,12 @@ fn tarball(
     Ok(path)
 }
 
-fn build(found: &ResultsOf, target: &TargetJson, subject: &Subject, to: &Path) -> Result<(), Exit> {
+fn build(
+    found: &ResultsOf,
+    target: &TargetJson,
+    subject: &Subject,
+    to: &Path,
+) -> Result<PathBuf, Exit> {
     let directory = to.join(&target.dir).join(testgrid::build(subject));
     let small =
         |name: &str, bytes: Vec<u8>| whole(&directory.join(name), |out| Ok(out.write_all(&bytes)?));
