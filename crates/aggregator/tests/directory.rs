@@ -47,11 +47,11 @@ fn other_formats_are_refused_before_anything_is_touched() {
         Store::open(temp.path()).unwrap_err()
     };
     let older = refused("multibeam-ledger 1\n");
-    assert!(matches!(older, StoreError::Outdated { found: 1, expected: 2, .. }));
+    assert!(matches!(older, StoreError::Outdated { found: 1, expected: 3, .. }));
     assert!(older.to_string().contains("outdated data format 1"), "{older}");
-    assert!(matches!(refused("multibeam-ledger 3\n"), StoreError::Newer { found: 3, .. }));
+    assert!(matches!(refused("multibeam-ledger 4\n"), StoreError::Newer { found: 4, .. }));
     assert!(matches!(refused("something else"), StoreError::Damaged { .. }));
-    fs::write(&format, "multibeam-ledger 2\n").unwrap();
+    fs::write(&format, "multibeam-ledger 3\n").unwrap();
     assert!(files(temp.path()) == before);
     verify(temp.path()).unwrap();
 }

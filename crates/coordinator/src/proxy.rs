@@ -66,11 +66,17 @@ impl Results for ResultsProxy {
             loop {
                 let next = tokio::select! {
                     next = lines.message() => next.transpose(),
+                    () = sender.closed() => return,
                     () = &mut drained => Some(Err(ending())),
                 };
                 let Some(next) = next else { return };
                 let last = next.is_err();
-                if sender.send(next).await.is_err() || last {
+                let sent = tokio::select! {
+                    sent = sender.send(next) => sent.is_ok(),
+                    // Whoever reads so slowly finds that the stream has ended.
+                    () = &mut drained, if !last => false,
+                };
+                if last || !sent {
                     return;
                 }
             }

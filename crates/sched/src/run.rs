@@ -316,10 +316,10 @@ impl Run {
         if let Some(process) = self.process_mut(id) {
             process.drop_attempt(attempt);
             process.productive |= done;
-            if process.is_empty()
+            if process.running.is_empty()
                 && let Some(stop) = process.stop.as_mut().filter(|s| s.how == StopHow::Recall)
             {
-                // Only now has it anything to end.
+                // Only now has it nothing left but to end.
                 stop.at = now;
             }
         }

@@ -105,7 +105,7 @@ impl Run {
     fn kill_at(&self, session: &Session, process: &Process) -> Option<Moment> {
         let stop = process.stop.filter(|stop| stop.how != StopHow::Kill)?;
         // One that is recalled runs its last group to the end.
-        if stop.how == StopHow::Recall && !process.is_empty() {
+        if stop.how == StopHow::Recall && !process.running.is_empty() {
             return None;
         }
         if process.id.number.is_first() && !session.only_first() {

@@ -112,6 +112,8 @@ pub(super) fn print(
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
         Ok(()) => exit,
+        // The verdict is what the status is for, however much of it was read.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
         Err(error) => Exit::of_output(&error),
     }
 }

@@ -1,6 +1,6 @@
 //! Sorts files into places by their directories, and reads those that count as they come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::{Component, Path};
 
@@ -159,7 +159,7 @@ impl Collector {
     /// All places that hold something to verify; `absolute` is where the root lies.
     pub(super) fn finish(mut self, absolute: &Path) -> Result<Vec<Evidence>, InputError> {
         let holds = |e: &Evidence| e.junit.is_some() || e.log.is_some() || e.product.is_some();
-        let named: Vec<String> = self
+        let named: BTreeSet<String> = self
             .places
             .iter()
             .filter(|(_, evidence)| holds(evidence))
@@ -167,13 +167,12 @@ impl Collector {
             .collect();
         let mut out = Vec::new();
         for directory in &named {
-            let below = self.below(directory, &named);
             let Some(mut evidence) = self.places.remove(directory) else { continue };
             evidence.folder = folder(absolute, directory);
             let submission = evidence.product.is_some() || evidence.readme.is_some();
             if evidence.folder.is_some() || submission {
                 evidence.kind = Kind::Submission;
-                evidence.files.extend(below);
+                evidence.files.extend(self.below(directory, &named));
             }
             out.push(evidence);
         }
@@ -181,7 +180,7 @@ impl Collector {
     }
 
     /// Files in directories below one, as long as they are no places of their own.
-    fn below(&self, directory: &str, named: &[String]) -> Vec<ListedFile> {
+    fn below(&self, directory: &str, named: &BTreeSet<String>) -> Vec<ListedFile> {
         let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
         let mut below = Vec::new();
         for (other, evidence) in self.places.range(prefix.clone()..) {

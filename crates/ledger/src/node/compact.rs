@@ -8,7 +8,7 @@ impl<L: ReadLog> Node<L> {
     pub(super) fn compact(&mut self) -> Option<Compact> {
         let (applied, _) = self.raw.store().applied();
         let config = &self.config;
-        let worth = config.compact_every.max(self.base_bytes / config.state_bytes_per_entry);
+        let worth = config.compact_every.max(self.base_bytes / config.state_bytes_per_entry.max(1));
         if applied.saturating_sub(self.base) < worth {
             return None;
         }

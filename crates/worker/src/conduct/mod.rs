@@ -207,6 +207,7 @@ impl Conductor {
                     out.push(Output::Answer(ticket, Answer::Gone));
                     return out.push(Output::AwaitAbort(held));
                 }
+                None if self.recall.is_told() => Answer::Gone,
                 None => Answer::Ok,
             },
             Request::Abort => {

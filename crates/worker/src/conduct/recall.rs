@@ -55,6 +55,11 @@ impl Recall {
         Some(ticket)
     }
 
+    /// Whether it was told, and may ask again because it did not hear the answer.
+    pub(super) fn is_told(self) -> bool {
+        matches!(self, Self::Told(_))
+    }
+
     /// It is let go: the request that it is held by.
     pub(super) fn let_go(&mut self) -> Option<Ticket> {
         match *self {

@@ -3,7 +3,7 @@
 use multibeam_ginkgo::protocol::{Answer, SpecReport};
 use multibeam_model::AttemptId;
 use multibeam_model::command::{Reply, Report, SuiteNode};
-use multibeam_model::link::{ProcessNews, SessionFact};
+use multibeam_model::link::{ProcessNews, SessionFact, StopHow};
 use multibeam_model::outcome::LossCause;
 
 use super::words::{first_lines, may_be_the_cluster, state_of};
@@ -101,8 +101,9 @@ impl Conductor {
     ) {
         let Report { attempt, state, .. } = report;
         // One that failed may have been the last: its process goes on when nothing can be lost. One
-        // that is recalled is held by its last report.
-        let goes_on = !state.is_failure() && !self.recall.is_ordered();
+        // that is recalled is held by its last report, and one that is killed begins nothing more.
+        let killed = self.stop == Some(StopHow::Kill);
+        let goes_on = !state.is_failure() && !self.recall.is_ordered() && !killed;
         // By the time that it is durable the process may run another group.
         let failed =
             state.is_failure() || self.parallel.failed(attempt) || self.serial.failed(attempt);
