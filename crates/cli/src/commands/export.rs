@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use multibeam_aggregator::render::TargetJson;
 use multibeam_export::{ExportError, Input, Subject, sonobuoy, testgrid};
@@ -22,17 +22,20 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Exit> {
         ExportFormat::Testgrid => "testgrid",
     };
     let to = args.to.clone().unwrap_or_else(|| found.directory.join(name));
+    // Told at the end: a reader that goes away must not keep files from being written.
+    let mut written = Vec::new();
     for target in targets {
         let Some(subject) = subject(&found, target) else {
             eprintln!("note: target {} has no results: its suite was not discovered", target.name);
             continue;
         };
-        match args.format {
+        written.push(match args.format {
             ExportFormat::Sonobuoy => tarball(&found, target, &subject, &to)?,
             ExportFormat::Testgrid => build(&found, target, &subject, &to)?,
-        }
+        });
     }
-    Ok(())
+    let lines: String = written.iter().map(|path| format!("{}\n", path.display())).collect();
+    io::stdout().write_all(lines.as_bytes()).map_err(|error| Exit::of_output(&error))
 }
 
 fn chosen<'a>(found: &'a ResultsOf, only: Option<&str>) -> Result<Vec<&'a TargetJson>, Exit> {
@@ -80,7 +83,7 @@ fn tarball(
     target: &TargetJson,
     subject: &Subject,
     to: &Path,
-) -> Result<(), Exit> {
+) -> Result<PathBuf, Exit> {
     let (report, _) = open(found, target, "report.json")?;
     let (mut log, log_bytes) = open(found, target, "e2e.log")?;
     let (mut junit, junit_bytes) = open(found, target, "junit_01.xml")?;
@@ -91,10 +94,15 @@ fn tarball(
     };
     let path = to.join(format!("{}.tar.gz", target.dir));
     whole(&path, |out| sonobuoy::write(subject, files, out))?;
-    say(&path)
+    Ok(path)
 }
 
-fn build(found: &ResultsOf, target: &TargetJson, subject: &Subject, to: &Path) -> Result<(), Exit> {
+fn build(
+    found: &ResultsOf,
+    target: &TargetJson,
+    subject: &Subject,
+    to: &Path,
+) -> Result<PathBuf, Exit> {
     let directory = to.join(&target.dir).join(testgrid::build(subject));
     let small = |name: &str, bytes: Vec<u8>| {
         whole(&directory.join(name), |mut out| Ok(out.write_all(&bytes)?))
@@ -115,7 +123,7 @@ fn build(found: &ResultsOf, target: &TargetJson, subject: &Subject, to: &Path) -
         }
         Err(error) => return Err(failed(&error)),
     }
-    say(&directory)
+    Ok(directory)
 }
 
 /// Writes a file that gets its name when it is whole.
@@ -147,8 +155,4 @@ fn failed(error: &ExportError) -> Exit {
         _ => Exit::INPUT,
     };
     fail(exit, error)
-}
-
-fn say(path: &Path) -> Result<(), Exit> {
-    writeln!(io::stdout(), "{}", path.display()).map_err(|error| Exit::of_output(&error))
 }
