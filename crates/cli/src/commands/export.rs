@@ -105,7 +105,7 @@ fn build(
 ) -> Result<PathBuf, Exit> {
     let directory = to.join(&target.dir).join(testgrid::build(subject));
     let small = |name: &str, bytes: Vec<u8>| {
-        whole(&directory.join(name), |mut out| Ok(out.write_all(&bytes)?))
+        whole(&directory.join(name), |out| Ok(out.write_all(&bytes)?))
     };
     small("started.json", testgrid::started(subject).map_err(|error| failed(&error))?)?;
     for (file, place) in testgrid::PLACES {
