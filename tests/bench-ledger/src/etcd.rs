@@ -14,7 +14,7 @@ use multibeam_rt::identity::Role;
 use multibeam_rt::tls::{PemFiles, Security};
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 
 use crate::Outcome;
@@ -219,7 +219,11 @@ impl Store for Puts {
         client.ready().await.map_err(|error| Status::from_error(error.into()))?;
         let path = PathAndQuery::from_static("/etcdserverpb.KV/Put");
         let codec = ProstCodec::<PutRequest, PutResponse>::default();
-        client.unary(Request::new(PutRequest { key, value }), path, codec).await?;
-        Ok(())
+        let put = client.unary(Request::new(PutRequest { key, value }), path, codec).await;
+        // It reports its own timeouts as `Unknown`. A put of the same pair may always be repeated.
+        put.map(drop).map_err(|status| match status.code() {
+            Code::Unknown => Status::unavailable(status.message()),
+            _ => status,
+        })
     }
 }

@@ -62,7 +62,7 @@ fn report(rng: &mut Rng) -> Value {
     let number = rng.u32(..10_000);
     let name = format!("{leaf} number {number} [Conformance]");
     let namespace = format!("{}-{}", word(rng, 8), rng.u32(1_000..10_000));
-    let mut clock = Clock { seconds: rng.u32(..80_000), micros: rng.u32(..1_000_000) };
+    let mut clock = Clock { seconds: rng.u32(..80_000), millis: rng.u32(..1_000) };
     let (begun, began) = (clock.iso(), clock.clone());
     let output = output(rng, &mut clock, &namespace, &name);
     let location =
@@ -108,44 +108,36 @@ fn report(rng: &mut Rng) -> Value {
 /// What a test says while it waits for a pod, again and again.
 fn output(rng: &mut Rng, clock: &mut Clock, namespace: &str, name: &str) -> String {
     let pod = format!("pod-{:016x}", rng.u64(..));
-    let mut text = format!("  STEP: Creating a kubernetes client - {}\n", clock.klog());
+    let (node, image, container) = (rng.u32(1..4), rng.u32(40..60), word(rng, 6));
+    let mut text = format!("  STEP: Creating a kubernetes client @ {}\n", clock.klog());
+    text += &format!("  {}: INFO: >>> kubeConfig: /tmp/kubeconfig-{}\n", clock.klog(), rng.u32(..));
     text += &format!(
-        "  I{} 66 util.go:453] >>> kubeConfig: /tmp/kubeconfig-{}\n",
-        clock.klog(),
-        rng.u32(..)
-    );
-    text += &format!(
-        "  STEP: Building a namespace api object, basename {namespace} - {}\n",
+        "  STEP: Building a namespace api object, basename {namespace} @ {}\n",
         clock.klog()
     );
-    text += &format!("  STEP: creating {pod} for {name} - {}\n", clock.klog());
-    let begun = clock.seconds;
+    text += &format!("  STEP: creating {pod} for {name} @ {}\n", clock.klog());
+    let (begun, made) = (clock.seconds, clock.iso());
     while text.len() < OUTPUT_BYTES {
         clock.pass(rng);
         let elapsed = clock.seconds - begun;
-        text += &match rng.u32(..40) {
+        text += &match rng.u32(..3) {
             0 => format!(
-                "  I{} 66 dump.go:53] At {elapsed}s - event for {pod}: {{kubelet node-{}}} Pulled: Container image \"registry.k8s.io/e2e-test-images/agnhost:2.{}\" already present on machine\n",
+                "  {}: INFO: At {elapsed}s - event for {pod}: {{kubelet node-{node}}} Pulled: Container image \"registry.k8s.io/e2e-test-images/agnhost:2.{image}\" already present on machine\n",
                 clock.klog(),
-                rng.u32(1..4),
-                rng.u32(40..60),
             ),
             1 => format!(
-                "  I{} 66 resource.go:168] {pod} node-{} Running {elapsed}s [{{Initialized True 0001-01-01 00:00:00 +0000 UTC {}}} {{Ready False ContainersNotReady containers with unready status: [{}]}}]\n",
+                "  {}: INFO: {pod} node-{node} Running {elapsed}s [{{Initialized True 0001-01-01 00:00:00 +0000 UTC {made}}} {{Ready False 0001-01-01 00:00:00 +0000 UTC {made} ContainersNotReady containers with unready status: [{container}]}} {{ContainersReady False 0001-01-01 00:00:00 +0000 UTC {made} ContainersNotReady containers with unready status: [{container}]}} {{PodScheduled True 0001-01-01 00:00:00 +0000 UTC {made}}}]\n",
                 clock.klog(),
-                rng.u32(1..4),
-                clock.iso(),
-                word(rng, 6),
             ),
             _ => format!(
-                "  I{} 66 pod.go:383] Pod \"{pod}\" in namespace \"{namespace}\": Phase=\"Pending\", Reason=\"\", readiness=false, conditions: [PodScheduled=True Initialized=True Ready=False ContainersReady=False]. Elapsed: {elapsed}.{:03}s\n",
+                "  {}: INFO: Pod \"{pod}\": Phase=\"Pending\", Reason=\"\", readiness=false. Elapsed: {elapsed}.{:03}s\n",
                 clock.klog(),
-                clock.micros / 1_000,
+                clock.millis,
             ),
         };
     }
     text + &format!(
-        "  STEP: Destroying namespace \"{namespace}\" for this suite. - {}\n",
+        "  STEP: Destroying namespace \"{namespace}\" for this suite. @ {}\n",
         clock.klog()
     )
 }
@@ -158,24 +150,26 @@ fn word(rng: &mut Rng, length: usize) -> String {
 #[derive(Clone)]
 struct Clock {
     seconds: u32,
-    micros: u32,
+    millis: u32,
 }
 
 impl Clock {
     /// Kubernetes asks every two seconds, and each question takes two milliseconds or so.
     fn pass(&mut self, rng: &mut Rng) {
-        self.seconds += 2;
-        self.micros = (self.micros + rng.u32(2_000..2_100)) % 1_000_000;
+        // A poll every two seconds, and a few milliseconds more each time.
+        let millis = self.millis + rng.u32(..8);
+        self.seconds += 2 + millis / 1_000;
+        self.millis = millis % 1_000;
     }
 
     fn hms(&self) -> String {
         let (hours, minutes) = (self.seconds / 3600, self.seconds / 60 % 60);
-        format!("{hours:02}:{minutes:02}:{:02}.{:06}", self.seconds % 60, self.micros)
+        format!("{hours:02}:{minutes:02}:{:02}.{:03}", self.seconds % 60, self.millis)
     }
 
-    /// As Kubernetes' log has it.
+    /// As Kubernetes' tests have it.
     fn klog(&self) -> String {
-        format!("1128 {}", self.hms())
+        format!("Nov 28 {}", self.hms())
     }
 
     /// As Go's JSON has it.
