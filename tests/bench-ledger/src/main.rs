@@ -68,6 +68,9 @@ struct Args {
     /// Megabytes of reports that an empty member catches up with.
     #[arg(long, default_value_t = 1000)]
     ledger_mb: u64,
+    /// Make that ledger of usual reports, as shipped: seven times as many as of incompressible ones.
+    #[arg(long)]
+    usual: bool,
     /// The seed of the reports.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -102,6 +105,7 @@ struct Plan {
     connections: usize,
     kills: usize,
     ledger_bytes: u64,
+    usual: bool,
 }
 
 /// What is put into the stores.
@@ -176,6 +180,7 @@ async fn run(args: Args) -> Outcome<()> {
             connections: args.connections,
             kills: args.kills,
             ledger_bytes: args.ledger_mb * 1_000_000,
+            usual: args.usual,
         },
         ours: Ours { group, coordinator, workers, live_bytes: 0 },
         yardstick,
