@@ -47,7 +47,8 @@ pub(crate) struct Run {
     pub(crate) unbegun: BTreeSet<AttemptId>,
     /// What waits for the plans of the targets that were under way.
     pub(crate) deferred: VecDeque<Input>,
-    /// A process waits because another cluster should be done with the groups earlier.
+    /// A process waits although there are groups: whether they are done earlier elsewhere changes as
+    /// time passes, so it is thought over again without any news.
     pub(crate) holds_back: bool,
     /// Something changed without an output.
     pub(crate) changed: bool,

@@ -221,8 +221,8 @@ fn two_targets_take_turns_on_one_cluster() {
     rig.wants(["close s1", "open s2 t1 c0", "start s2p1 on w total 2 serial [0]", "end t0 passed"]);
 }
 
-#[test]
-fn a_hung_spec_is_stopped_and_not_tried_again() {
+/// Its only group runs and has a minute.
+fn one_with_a_minute() -> Rig {
     let mut rig = Rig::new(&[&[0]], 1);
     rig.worker("w", 0, 1);
     let mut group = parallel(0, 5);
@@ -230,6 +230,12 @@ fn a_hung_spec_is_stopped_and_not_tried_again() {
     rig.plan(0, vec![group]);
     rig.ask("s1p1");
     rig.started("s1p1", "g0#1");
+    rig
+}
+
+#[test]
+fn a_hung_spec_is_stopped_and_not_tried_again() {
+    let mut rig = one_with_a_minute();
     rig.skip();
     rig.wait(59);
     rig.wants([]);
@@ -248,13 +254,7 @@ fn a_hung_spec_is_stopped_and_not_tried_again() {
 
 #[test]
 fn a_hung_spec_has_begun_whatever_its_process_reports() {
-    let mut rig = Rig::new(&[&[0]], 1);
-    rig.worker("w", 0, 1);
-    let mut group = parallel(0, 5);
-    group.limit = Some(Duration::from_secs(60));
-    rig.plan(0, vec![group]);
-    rig.ask("s1p1");
-    rig.started("s1p1", "g0#1");
+    let mut rig = one_with_a_minute();
     rig.wait(60);
     rig.skip();
     rig.news("s1p1", ProcessNews::NotRun { attempt: rig::attempt("g0#1") });
