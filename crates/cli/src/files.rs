@@ -11,6 +11,9 @@ use multibeam_rt::endpoints::Endpoints;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tonic::{Code, Status};
 
+use crate::commands::fail;
+use crate::exit::Exit;
+
 /// The files of each target.
 const TARGET_FILES: [&str; 3] = ["report.json", "junit_01.xml", "e2e.log"];
 
@@ -91,6 +94,16 @@ pub async fn summary(results: &ResultsClient<Endpoints>, run: &str) -> Result<Ru
     let mut bytes = Vec::new();
     copy(results, run, None, "run.json", &mut bytes, Path::new("run.json")).await?;
     serde_json::from_slice(&bytes).map_err(FilesError::Summary)
+}
+
+/// Writes a file in one piece.
+///
+/// # Errors
+/// When the disk does not take it, which has been said.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Exit> {
+    fs::write(path, bytes).map_err(|source| {
+        fail(Exit::ENVIRONMENT, &FilesError::Write { path: path.to_owned(), source })
+    })
 }
 
 /// Whether a path is one name: neither absolute, nor upwards, nor deeper.

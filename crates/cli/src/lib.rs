@@ -16,6 +16,7 @@ pub mod follow;
 pub mod kubeconfigs;
 pub mod load;
 pub mod online;
+pub mod output;
 pub mod place;
 pub mod plan_view;
 pub mod preflight;

@@ -131,7 +131,7 @@ fn a_plan_is_made_without_a_cluster() {
         found["clusters"].as_array().unwrap().iter().all(|c| c["memoryBytes"].as_u64() > Some(0))
     );
     let page = std::fs::read_to_string(chart).unwrap();
-    assert!(page.starts_with("<!doctype html>") && page.contains("<rect class="), "{page}");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("<rect class="), "{page}");
     assert!(!page.contains("http"), "the page needs nothing else");
 
     let (code, text, _) = plan(&["--color", "never"]);

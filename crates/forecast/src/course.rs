@@ -57,6 +57,14 @@ pub struct Life {
     pub to: Duration,
 }
 
+impl Bar {
+    /// How long it took.
+    #[must_use]
+    pub fn length(&self) -> Duration {
+        self.to.saturating_sub(self.from)
+    }
+}
+
 impl Course {
     /// When the whole run is over.
     #[must_use]

@@ -47,6 +47,14 @@ pub struct TargetForecast {
     pub with_processes: Duration,
 }
 
+impl TargetForecast {
+    /// How many times the limit it takes.
+    #[must_use]
+    pub fn ratio(&self) -> f64 {
+        self.expected.as_secs_f64() / self.limit.as_secs_f64().max(0.001)
+    }
+}
+
 /// Why there is nothing to expect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ForecastError {

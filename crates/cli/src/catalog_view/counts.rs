@@ -1,9 +1,10 @@
 //! How many specs are selected, by what their names and labels say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_ginkgo::dryrun::Selection;
+use multibeam_model::spec_text;
 
 use super::selected;
 
@@ -38,7 +39,9 @@ impl Counts {
             let spec = catalog.spec(index);
             counts.selected += 1;
             counts.serial += usize::from(spec.is_serial());
-            for tag in tags(&spec.match_text()) {
+            let text = spec.match_text();
+            let tags: BTreeSet<&str> = spec_text::tags(&text).map(str::trim).collect();
+            for tag in tags.into_iter().filter(|tag| !tag.is_empty()) {
                 let map = if tag.starts_with("sig-") { &mut counts.sigs } else { &mut counts.tags };
                 *map.entry(tag.to_owned()).or_default() += 1;
             }
@@ -50,44 +53,9 @@ impl Counts {
     }
 }
 
-/// The words in brackets, each once: `[sig-node] Pods [Slow]` has `sig-node` and `Slow`. An opening
-/// bracket counts from its last occurrence, so that a lone one hides nothing.
-fn tags(text: &str) -> Vec<&str> {
-    let mut found: Vec<&str> = Vec::new();
-    let mut start = None;
-    for (at, c) in text.char_indices() {
-        match c {
-            '[' => start = Some(at + 1),
-            ']' => {
-                let tag = start.take().map_or("", |start| text[start..at].trim());
-                if !tag.is_empty() && !found.contains(&tag) {
-                    found.push(tag);
-                }
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
 /// The most frequent first.
 pub(super) fn by_frequency(map: &BTreeMap<String, usize>) -> Vec<(&str, usize)> {
     let mut all: Vec<(&str, usize)> = map.iter().map(|(name, n)| (name.as_str(), *n)).collect();
     all.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tags_are_found_between_brackets() {
-        assert_eq!(
-            tags("[sig-node] Pods [Feature:X] a [Slow] b [Slow] [] ]c [open"),
-            ["sig-node", "Feature:X", "Slow"]
-        );
-        assert_eq!(tags("\x1b[31mred [Slow] [a [b]]"), ["Slow", "b"]);
-        assert!(tags("none").is_empty());
-    }
 }

@@ -1,6 +1,5 @@
 //! `multibeam check`
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use multibeam_runfile as runfile;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use crate::args::{CheckArgs, ColorChoice};
 use crate::exit::Exit;
 use crate::view::count;
-use crate::{convert, load};
+use crate::{convert, load, output};
 
 /// Says whether a run file is good, or prints the schema of run files.
 #[must_use]
@@ -68,9 +67,5 @@ fn add(found: &mut Value, message: &str) {
 }
 
 fn print(text: &str, exit: Exit) -> Exit {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => exit,
-        Err(error) => Exit::of_output(&error),
-    }
+    output::print_text(text).err().unwrap_or(exit)
 }

@@ -1,6 +1,6 @@
 //! `multibeam compare`: results on disk become outcomes, outcomes a comparison.
 
-use std::io::{BufReader, IsTerminal as _, Write as _};
+use std::io::BufReader;
 use std::path::Path;
 
 use multibeam_compare::input::{Run, Target};
@@ -10,6 +10,8 @@ use multibeam_compare::{Comparison, compare, report, show};
 use super::fail;
 use crate::args::{ColorChoice, CompareArgs};
 use crate::exit::Exit;
+use crate::files::write_file;
+use crate::output;
 use crate::results_of::{ResultsOf, nanos};
 use crate::view::{Line, Role, Style};
 
@@ -23,9 +25,13 @@ pub(super) fn run(args: &CompareArgs, color: ColorChoice) -> Result<(), Exit> {
     let by = (!args.by.is_empty()).then_some(args.by.as_slice());
     let found = compare(&runs, &earlier, by).map_err(|error| fail(Exit::INPUT, &error))?;
     if let Some(path) = &args.html {
-        write(path, &show::html::page(&found))?;
+        write_file(path, show::html::page(&found).as_bytes())?;
     }
-    print(args, &found, color).map_err(|error| Exit::of_output(&error))
+    output::print_text(&match (args.json, args.markdown) {
+        (true, _) => show::json(&found),
+        (false, true) => show::markdown::write(&found),
+        (false, false) => text(&found, output::style(color)),
+    })
 }
 
 fn read_all(results: &Path, runs: &[String]) -> Result<Vec<Run>, Exit> {
@@ -49,21 +55,13 @@ fn read(results: &Path, run: Option<&str>) -> Result<Run, Exit> {
     Ok(Run { id: found.summary.run.clone(), started: nanos(&found.summary.started), targets })
 }
 
-fn print(args: &CompareArgs, found: &Comparison, color: ColorChoice) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        return out.write_all(show::json(found).as_bytes());
-    }
-    if args.markdown {
-        return out.write_all(show::markdown::write(found).as_bytes());
-    }
-    let style = Style::new(color, out.is_terminal());
+fn text(found: &Comparison, style: Style) -> String {
     let mut text = String::new();
     for pieces in show::text::lines(found) {
         text.push_str(&painted(&pieces).paint(style));
         text.push('\n');
     }
-    out.write_all(text.as_bytes())
+    text
 }
 
 /// Pieces become clean when they enter a line.
@@ -81,11 +79,4 @@ fn painted(pieces: &Pieces) -> Line {
         line.push(role, text);
     }
     line
-}
-
-fn write(path: &Path, page: &str) -> Result<(), Exit> {
-    std::fs::write(path, page).map_err(|error| {
-        eprintln!("error: cannot write {}: {error}", path.display());
-        Exit::ENVIRONMENT
-    })
 }

@@ -5,10 +5,10 @@ use multibeam_conformance::report;
 use multibeam_coordinator::durations::Durations;
 
 use super::fail;
-use super::verify::{paint, print};
+use super::verify::paint;
 use crate::args::{ColorChoice, ConformanceArgs, ConformanceCommand, ListsArgs};
 use crate::exit::Exit;
-use crate::required;
+use crate::{output, required};
 
 /// Shows lists of conformance tests.
 #[must_use]
@@ -18,37 +18,37 @@ pub(super) fn run(args: &ConformanceArgs, color: ColorChoice) -> Exit {
         ConformanceCommand::Diff(args) => difference(args, color),
         ConformanceCommand::Stats(args) => numbers(args, color),
     };
-    shown.unwrap_or_else(|exit| exit)
+    shown.err().unwrap_or(Exit::SUCCESS)
 }
 
-fn list(args: &ListsArgs) -> Result<Exit, Exit> {
+fn list(args: &ListsArgs) -> Result<(), Exit> {
     let catalog = one(args)?;
-    Ok(print(Exit::SUCCESS, |out| match args.json {
+    output::print(|out| match args.json {
         true => report::list_json(out, &catalog),
         false => report::list_text(out, &catalog),
-    }))
+    })
 }
 
-fn difference(args: &ListsArgs, color: ColorChoice) -> Result<Exit, Exit> {
+fn difference(args: &ListsArgs, color: ColorChoice) -> Result<(), Exit> {
     let lists: [Catalog; 2] = lists(args)?.try_into().map_err(|lists: Vec<Catalog>| {
         wrong_number(2, lists.len(), "multibeam conformance diff v1.35 v1.36")
     })?;
     let [old, new] = lists;
     let diff = diff::diff(&old, &new);
-    Ok(print(Exit::SUCCESS, |out| match args.json {
+    output::print(|out| match args.json {
         true => report::diff_json(out, &old.origin, &new.origin, &diff),
         false => report::diff_text(out, paint(color), &old.origin, &new.origin, &diff),
-    }))
+    })
 }
 
-fn numbers(args: &ListsArgs, color: ColorChoice) -> Result<Exit, Exit> {
+fn numbers(args: &ListsArgs, color: ColorChoice) -> Result<(), Exit> {
     let catalog = one(args)?;
     let durations = Durations::built_in();
     let stats = stats::stats(&catalog, |text| durations.expect(text));
-    Ok(print(Exit::SUCCESS, |out| match args.json {
+    output::print(|out| match args.json {
         true => report::stats_json(out, &catalog.origin, &stats),
         false => report::stats_text(out, paint(color), &catalog.origin, &stats),
-    }))
+    })
 }
 
 /// The list that is named; the newest that is built in when none is.

@@ -11,6 +11,8 @@ use multibeam_ginkgo::version::Version;
 use super::fail;
 use crate::args::{ExportArgs, ExportFormat};
 use crate::exit::Exit;
+use crate::files::FilesError;
+use crate::output;
 use crate::results_of::ResultsOf;
 
 /// Writes what was asked for and says where it is.
@@ -35,7 +37,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), Exit> {
         });
     }
     let lines: String = written.iter().map(|path| format!("{}\n", path.display())).collect();
-    io::stdout().write_all(lines.as_bytes()).map_err(|error| Exit::of_output(&error))
+    output::print_text(&lines)
 }
 
 fn chosen<'a>(found: &'a ResultsOf, only: Option<&str>) -> Result<Vec<&'a TargetJson>, Exit> {
@@ -130,9 +132,8 @@ fn whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<(), ExportError>,
 ) -> Result<(), Exit> {
-    let unwritten = |error: io::Error| {
-        eprintln!("error: cannot write {}: {error}", path.display());
-        Exit::ENVIRONMENT
+    let unwritten = |source: io::Error| {
+        fail(Exit::ENVIRONMENT, &FilesError::Write { path: path.to_owned(), source })
     };
     fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(unwritten)?;
     let mut unfinished = path.as_os_str().to_owned();

@@ -1,6 +1,6 @@
 //! `multibeam list`
 
-use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use multibeam_model::run::{RunSpec, SuiteSpec};
@@ -13,8 +13,8 @@ use crate::catalog_view::{Listed, json, text};
 use crate::convert::shown;
 use crate::embedded::cache_directory;
 use crate::exit::Exit;
-use crate::load;
-use crate::view::{Style, clean, fit};
+use crate::view::{clean, fit};
+use crate::{load, output};
 
 /// The seed of a listing when neither run file nor command line has one. A run draws its own.
 pub(crate) const SEED: i64 = 1;
@@ -54,18 +54,11 @@ pub fn run(args: &ListArgs, color: ColorChoice) -> Exit {
     });
     let suites: Vec<Listed<'_>> = suites.collect();
 
-    let stdout = io::stdout();
-    let style = Style::new(color, stdout.is_terminal());
-    let mut out = BufWriter::new(stdout.lock());
-    let written = if args.json {
-        json::write(&mut out, &run, &suites, seed, args.counts)
-    } else {
-        text::write(&mut out, &suites, args.counts, style)
-    };
-    match written.and_then(|()| out.flush()) {
-        Ok(()) => Exit::SUCCESS,
-        Err(error) => Exit::of_output(&error),
-    }
+    let printed = output::print(|out| match args.json {
+        true => json::write(out, &run, &suites, seed, args.counts),
+        false => text::write(out, &suites, args.counts, output::style(color)),
+    });
+    printed.err().unwrap_or(Exit::SUCCESS)
 }
 
 /// Indices of the targets to list.

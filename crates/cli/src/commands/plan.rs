@@ -1,7 +1,6 @@
 //! `multibeam plan`
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
 use multibeam_coordinator::durations::Durations;
 use multibeam_coordinator::plan::target_plan;
@@ -10,12 +9,13 @@ use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::run::RunSpec;
 use multibeam_model::{ClusterId, TargetId};
 
+use super::fail;
 use super::list::{SEED, discover_all, distinct};
 use crate::args::{ColorChoice, PlanArgs};
 use crate::exit::Exit;
-use crate::load;
+use crate::files::write_file;
 use crate::plan_view::{Planned, html, json, text};
-use crate::view::Style;
+use crate::{load, output};
 
 /// Says how long a run file should take, without running it.
 #[must_use]
@@ -36,10 +36,7 @@ fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
         catalogs.extend(targets.iter().map(|target| (*target, &found.catalog)));
     }
     let scene = scene(&run, &catalogs);
-    let forecast = forecast(&scene).map_err(|error| {
-        eprintln!("error: {error}");
-        Exit::INPUT
-    })?;
+    let forecast = forecast(&scene).map_err(|error| fail(Exit::INPUT, &error))?;
     let planned = Planned {
         run: &run,
         scene: &scene,
@@ -48,20 +45,12 @@ fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
         process_memory: args.process_memory << 20,
     };
     if let Some(path) = &args.html {
-        html::write(path, &planned).map_err(|error| {
-            eprintln!("error: cannot write the chart {}: {error}", path.display());
-            Exit::ENVIRONMENT
-        })?;
+        write_file(path, html::page(&planned).as_bytes())?;
     }
-    let stdout = io::stdout();
-    let style = Style::new(color, stdout.is_terminal());
-    let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
-    let mut out = BufWriter::new(stdout.lock());
-    let written = match args.json {
-        true => json::write(&mut out, &planned),
-        false => text::write(&mut out, &planned, style, width),
-    };
-    written.and_then(|()| out.flush()).map_err(|error| Exit::of_output(&error))
+    output::print(|out| match args.json {
+        true => json::write(out, &planned),
+        false => text::write(out, &planned, output::style(color), output::columns()),
+    })
 }
 
 /// The run as the forecast wants it: every target with the plan that its run would have.

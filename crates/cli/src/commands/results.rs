@@ -1,6 +1,5 @@
 //! `multibeam results`
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use multibeam_aggregator::render::RunJson;
@@ -9,9 +8,10 @@ use super::fail;
 use crate::args::{ColorChoice, ResultsArgs};
 use crate::exit::Exit;
 use crate::files::fetch_all;
+use crate::output;
 use crate::place::{Found, look};
 use crate::stored::{Stored, status_of};
-use crate::view::{Style, summary};
+use crate::view::summary;
 
 /// Writes a run's files and shows its summary. Of a run that has not ended, what there is so far.
 pub(super) async fn run(args: ResultsArgs, color: ColorChoice) -> Result<(), Exit> {
@@ -35,13 +35,12 @@ pub(super) async fn run(args: ResultsArgs, color: ColorChoice) -> Result<(), Exi
 }
 
 fn show(found: &RunJson, directory: PathBuf, json: bool, color: ColorChoice) -> Result<(), Exit> {
-    let mut out = std::io::stdout();
     let text = if json {
         let text = serde_json::to_string_pretty(found);
         text.map_err(|error| fail(Exit::ENVIRONMENT, &error))? + "\n"
     } else {
-        let style = Style::new(color, out.is_terminal());
-        summary(&status_of(found), Some(&directory.display().to_string()), style)
+        let directory = directory.display().to_string();
+        summary(&status_of(found), Some(&directory), output::style(color))
     };
-    out.write_all(text.as_bytes()).map_err(|error| Exit::of_output(&error))
+    output::print_text(&text)
 }

@@ -1,6 +1,6 @@
 //! `multibeam runs`
 
-use std::io::Write as _;
+use std::io::{self, Write};
 
 use multibeam_aggregator::render::RunJson;
 use multibeam_model::outcome::Verdict;
@@ -14,6 +14,7 @@ use super::fail_status;
 use crate::args::RunsArgs;
 use crate::connect;
 use crate::exit::Exit;
+use crate::output;
 use crate::place::{RunDirectory, runs_in};
 use crate::view::clean;
 
@@ -43,7 +44,7 @@ pub(super) async fn run(args: RunsArgs) -> Result<(), Exit> {
             rows
         }
     };
-    print(&rows, args.json).map_err(|error| Exit::of_output(&error))
+    output::print(|out| write(out, &rows, args.json))
 }
 
 fn row(run: multibeam_proto::aggregator::v1::RunRow) -> Row {
@@ -82,8 +83,7 @@ fn unfinished_name(directory: &RunDirectory) -> String {
     std::fs::read_to_string(directory.title()).unwrap_or_default()
 }
 
-fn print(rows: &[Row], json: bool) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn write(out: &mut impl Write, rows: &[Row], json: bool) -> io::Result<()> {
     if json {
         let text = serde_json::to_string_pretty(rows)?;
         return writeln!(out, "{text}");

@@ -1,7 +1,5 @@
 //! `multibeam status`
 
-use std::io::{IsTerminal as _, Write as _};
-
 use multibeam_model::status::RunStatus;
 use multibeam_proto::coordinator::v1::StatusRequest;
 
@@ -10,9 +8,10 @@ use crate::args::{ColorChoice, StatusArgs};
 use crate::exit::Exit;
 use crate::files::summary;
 use crate::follow::{CtrlC, Look, follow};
+use crate::output;
 use crate::place::{Found, look};
 use crate::stored::{Stored, status_of};
-use crate::view::{Style, now, status_text};
+use crate::view::{now, status_text};
 
 /// Shows how a run stands.
 pub(super) async fn run(args: StatusArgs, color: ColorChoice) -> Result<(), Exit> {
@@ -65,20 +64,13 @@ pub(super) async fn run(args: StatusArgs, color: ColorChoice) -> Result<(), Exit
 }
 
 fn show(status: &RunStatus, json: bool, color: ColorChoice) -> Result<(), Exit> {
-    let mut out = std::io::stdout();
     let text = if json {
         let text =
             serde_json::to_string(status).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
         text + "\n"
     } else {
-        let style = Style::new(color, out.is_terminal());
         let at = if status.verdict.is_some() { status.updated } else { now() };
-        status_text(status, at, columns(), style)
+        status_text(status, at, output::columns(), output::style(color))
     };
-    out.write_all(text.as_bytes()).map_err(|error| Exit::of_output(&error))
-}
-
-/// The terminal's width, or that of a common one.
-fn columns() -> usize {
-    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+    output::print_text(&text)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+use std::io;
 use std::path::Path;
 
 use multibeam_conformance::input::{self, InputError};
@@ -12,14 +12,13 @@ use multibeam_conformance::{Checked, Evidence, PullRequest, Request, Verdict, ur
 use super::fail;
 use crate::args::{ColorChoice, ReportFormat, VerifyArgs};
 use crate::exit::Exit;
-use crate::view::Style;
-use crate::{online, required};
+use crate::{online, output, required};
 
 /// Holds results against the rules of the certification.
 #[must_use]
 pub(super) fn run(args: &VerifyArgs, color: ColorChoice) -> Exit {
     if args.rules {
-        return print(Exit::SUCCESS, report::rules_text);
+        return output::print(report::rules_text).err().unwrap_or(Exit::SUCCESS);
     }
     match checked(args) {
         Err(exit) => exit,
@@ -30,7 +29,7 @@ pub(super) fn run(args: &VerifyArgs, color: ColorChoice) -> Exit {
                 Verdict::NotVerified => Exit::FAILED,
                 Verdict::CouldNotTell => Exit::INCOMPLETE,
             };
-            print(exit, |out| report::write(out, format, &all))
+            output::print(|out| report::write(out, format, &all)).err().unwrap_or(exit)
         }
     }
 }
@@ -101,19 +100,5 @@ fn format(args: &VerifyArgs, color: ColorChoice) -> Format {
 
 /// Colours as the user wants them on standard output.
 pub(super) fn paint(color: ColorChoice) -> Paint {
-    Paint { color: Style::new(color, io::stdout().is_terminal()).color }
-}
-
-/// Prints to standard output.
-pub(super) fn print(
-    exit: Exit,
-    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
-) -> Exit {
-    let mut out = BufWriter::new(io::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        Ok(()) => exit,
-        // The verdict is what the status is for, however much of it was read.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
-        Err(error) => Exit::of_output(&error),
-    }
+    Paint { color: output::style(color).color }
 }

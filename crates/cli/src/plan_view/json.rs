@@ -26,7 +26,7 @@ use std::time::Duration;
 use multibeam_forecast::Bar;
 use serde::Serialize;
 
-use super::{ASSUMPTIONS, Planned};
+use super::Planned;
 
 /// Version of the shape.
 pub const FORMAT: u32 = 1;
@@ -36,7 +36,7 @@ pub const FORMAT: u32 = 1;
 struct Plan<'a> {
     format: u32,
     expected_seconds: f64,
-    assumptions: &'a str,
+    assumptions: String,
     targets: Vec<Target<'a>>,
     clusters: Vec<Cluster<'a>>,
     bars: Vec<Execution<'a>>,
@@ -86,7 +86,7 @@ pub fn write(out: &mut impl Write, planned: &Planned<'_>) -> io::Result<()> {
     let plan = Plan {
         format: FORMAT,
         expected_seconds: secs(forecast.course.end()),
-        assumptions: ASSUMPTIONS,
+        assumptions: planned.assumptions(),
         targets: targets
             .map(|(scene, target)| Target {
                 name: &scene.name,
@@ -94,7 +94,7 @@ pub fn write(out: &mut impl Write, planned: &Planned<'_>) -> io::Result<()> {
                 low_seconds: secs(target.range.0),
                 high_seconds: secs(target.range.1),
                 limit_seconds: secs(target.limit),
-                ratio: secs(target.expected) / secs(target.limit).max(0.001),
+                ratio: target.ratio(),
                 one_more_cluster_seconds: secs(target.with_cluster),
                 more_processes_seconds: secs(target.with_processes),
                 critical_path: target.critical.iter().map(|bar| execution(planned, bar)).collect(),

@@ -1,15 +1,17 @@
 //! What is to be expected of a run, for people, for scripts, and as a chart.
 
-pub mod html;
+pub(crate) mod html;
 pub mod json;
 pub mod text;
 
 use std::collections::BTreeMap;
 
-use multibeam_forecast::{Bar, Forecast, Scene};
+use multibeam_forecast::{Bar, Costs, Forecast, Scene};
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::run::RunSpec;
 use multibeam_model::{ClusterId, ProcessId};
+
+use crate::view::short;
 
 /// A run and what is to be expected of it.
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +28,6 @@ pub struct Planned<'a> {
     pub process_memory: u64,
 }
 
-/// What the figures rest on, said under every plan.
-pub(crate) const ASSUMPTIONS: &str = "Durations come from the built-in table of a Kubernetes v1.30 \
-conformance run (other specs: the median of their SIG); a process takes 2 s to start, its \
-before-suite 2 s, its after-suite 2 s.";
-
 /// A row of the chart: what one place for a process does. Processes that follow each other share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row<'a> {
@@ -40,6 +37,19 @@ pub(crate) struct Row<'a> {
 // === impl Planned ===
 
 impl<'a> Planned<'a> {
+    /// What the figures rest on, said under every plan.
+    pub(crate) fn assumptions(&self) -> String {
+        let Costs { boot, before_suite, after_suite, .. } = self.scene.costs;
+        format!(
+            "Durations come from the built-in table of a Kubernetes v1.30 conformance run (other \
+             specs: the median of their SIG); a process takes {} to start, its before-suite {}, its \
+             after-suite {}.",
+            short(boot),
+            short(before_suite),
+            short(after_suite)
+        )
+    }
+
     /// The specs of a bar, in short.
     pub(crate) fn name(&self, bar: &Bar) -> String {
         let catalog = self.catalogs.get(&(bar.target.0 as usize));

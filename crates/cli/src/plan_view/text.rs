@@ -6,7 +6,7 @@ use std::time::Duration;
 use multibeam_forecast::{Bar, MORE_PROCESSES, TargetForecast};
 use multibeam_model::ClusterId;
 
-use super::{ASSUMPTIONS, Planned, Row};
+use super::{Planned, Row};
 use crate::view::{Line, Role, Style, clean, count, fit, short};
 
 /// How many groups of the critical path are named.
@@ -53,15 +53,15 @@ pub fn write(
     writeln!(out, "{}", Line::of(Role::Dim, &scale).paint(style))?;
     let memory = planned.process_memory >> 20;
     let note = format!(
-        "█ parallel  ▒ serial, alone on its cluster  · waiting\n{ASSUMPTIONS}\nMemory: {memory} MiB \
-         for each suite process, an assumption (--process-memory changes it)."
+        "█ parallel  ▒ serial, alone on its cluster  · waiting\n{}\nMemory: {memory} MiB for \
+         each suite process, an assumption (--process-memory changes it).",
+        planned.assumptions()
     );
     writeln!(out, "{}", Line::of(Role::Dim, "").paint(style))?;
     writeln!(out, "{note}")
 }
 
 fn figures(planned: &Planned<'_>, target: &TargetForecast, width: usize) -> Vec<Line> {
-    let ratio = |of: Duration| of.as_secs_f64() / target.limit.as_secs_f64().max(0.001);
     let (low, high) = target.range;
     let mut lines = Vec::new();
     let mut say = |label: &str, text: String| {
@@ -70,8 +70,8 @@ fn figures(planned: &Planned<'_>, target: &TargetForecast, width: usize) -> Vec<
         lines.push(line);
     };
     say("expected", format!("{} ({} to {})", short(target.expected), short(low), short(high)));
-    let times = ratio(target.expected);
-    say("limit", format!("{}, the plan takes {times:.3} of it", short(target.limit)));
+    let ratio = target.ratio();
+    say("limit", format!("{}, the plan takes {ratio:.3} of it", short(target.limit)));
     let gain = |then: Duration| match target.expected.checked_sub(then) {
         Some(less) if less.as_secs() > 0 => format!("{} ({} less)", short(then), short(less)),
         _ => "no gain".to_owned(),
@@ -80,8 +80,8 @@ fn figures(planned: &Planned<'_>, target: &TargetForecast, width: usize) -> Vec<
     let more = gain(target.with_processes);
     say("processes", format!("{MORE_PROCESSES} more on each cluster: {more}"));
     let path = &target.critical;
-    let serial: Duration = path.iter().filter(|bar| bar.serial).map(length).sum();
-    let parallel: Duration = path.iter().filter(|bar| !bar.serial).map(length).sum();
+    let serial: Duration = path.iter().filter(|bar| bar.serial).map(Bar::length).sum();
+    let parallel: Duration = path.iter().filter(|bar| !bar.serial).map(Bar::length).sum();
     let on = path.first().and_then(|bar| planned.scene.clusters.get(bar.cluster.0 as usize));
     let on = on.map_or(String::new(), |cluster| format!(" on {}", clean(&cluster.name)));
     let parts = [(parallel, "parallel"), (serial, "serial")];
@@ -89,18 +89,14 @@ fn figures(planned: &Planned<'_>, target: &TargetForecast, width: usize) -> Vec<
     let parts: Vec<String> = parts.map(|(time, what)| format!("{} {what}", short(*time))).collect();
     say("waits for", format!("{}{on}", parts.join(" and then ")));
     let mut longest: Vec<&Bar> = path.iter().collect();
-    longest.sort_by_key(|bar| std::cmp::Reverse(length(bar)));
+    longest.sort_by_key(|bar| std::cmp::Reverse(bar.length()));
     longest.truncate(NAMED);
     longest.sort_by_key(|bar| bar.from);
     for bar in longest {
-        let text = format!("{:>7}  {}", short(length(bar)), clean(&planned.name(bar)));
+        let text = format!("{:>7}  {}", short(bar.length()), clean(&planned.name(bar)));
         lines.push(Line::of(Role::Dim, &format!("    {}", fit(&text, width.saturating_sub(4)))));
     }
     lines
-}
-
-fn length(bar: &Bar) -> Duration {
-    bar.to.saturating_sub(bar.from)
 }
 
 fn chart_width(width: usize) -> usize {
