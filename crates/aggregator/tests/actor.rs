@@ -54,6 +54,10 @@ impl Disk for Gated {
         self.inner.write(write)
     }
 
+    fn prepare(&mut self, compact: &Compact) -> Result<bool, StoreError> {
+        self.inner.prepare(compact)
+    }
+
     fn compact(&mut self, compact: &Compact) -> Result<(), StoreError> {
         self.inner.compact(compact)
     }

@@ -31,11 +31,13 @@ fn step(seed: u64, number: usize) -> Step {
             let lengths = (0..draw(8)).map(|_| draw(large) as usize).collect();
             Step::Write { back, lengths, new_term: draw(8) == 0, sync: draw(4) > 0 }
         }
-        12 | 13 => Step::Compact { base: draw(30), start: draw(30), every: 1 + draw(3) },
+        12 => Step::Compact { base: draw(30), start: draw(30), every: 1 + draw(3), prepared: 0 },
+        13 => Step::Compact { base: draw(30), start: draw(30), every: 1 + draw(3), prepared: 2 },
         14 => Step::Forget { every: 2 + draw(4) },
         15 | 16 => {
             Step::Stage { ahead: draw(10), every: 1 + draw(3), length: draw(20_000) as usize }
         }
+        18 => Step::Prepare { base: draw(30), slices: 2 },
         17 => Step::Install { ahead: draw(12) },
         _ => Step::Tidy { slices: 3 },
     }

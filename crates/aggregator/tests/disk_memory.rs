@@ -11,8 +11,9 @@ use multibeam_ledger::node::disk::{EntryKind, HardState, Install, LogEntry, Writ
 /// Entries of three sizes: reports with much output, ordinary ones, hand-outs.
 const SIZES: [(u64, usize); 3] = [(300, 300_000), (10_000, 1500), (30_000, 300)];
 
-/// In kilobytes. The log has 114 MB, and then 90 MB are staged.
-const MOST_KB: u64 = 110 << 10;
+/// In kilobytes. The log has 114 MB, and then 90 MB are staged; what this needs differs by some 20 MB
+/// from run to run.
+const MOST_KB: u64 = 140 << 10;
 
 fn peak_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

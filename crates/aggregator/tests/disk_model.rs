@@ -17,8 +17,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
                 back: back.saturating_sub(12), lengths, new_term, sync
             }
         ),
-        3 => (0..20_u64, 0..20_u64, 1..5_u64)
-            .prop_map(|(base, start, every)| Step::Compact { base, start, every }),
+        3 => (0..20_u64, 0..20_u64, 1..5_u64, 0..6_usize).prop_map(
+            |(base, start, every, prepared)| Step::Compact { base, start, every, prepared }
+        ),
+        2 => (0..20_u64, 1..6_usize).prop_map(|(base, slices)| Step::Prepare { base, slices }),
         1 => (1..5_u64).prop_map(|every| Step::Forget { every }),
         1 => (1..5_u64).prop_map(|every| Step::Retain { every }),
         2 => (0..20_u64, 1..4_u64, length)

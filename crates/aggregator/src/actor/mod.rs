@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use multibeam_ledger::node::disk::NodeId;
+use multibeam_ledger::node::disk::{Compact, NodeId};
 use multibeam_ledger::node::io::{Answer, Input, Ticket};
 use multibeam_ledger::node::members::MemberChange;
 use multibeam_model::command::Command;
@@ -30,6 +30,10 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Events of other members taken in at once, before what follows from them is written.
 const EVENTS: usize = 1024;
+
+/// Of so many turns of the owner one does a slice of what can wait, however much there is to do:
+/// without a bound the log would grow as long as the load lasts.
+const HOUSEKEEPING: u64 = 16;
 
 /// How long a member that stops waits for what it was asked, and for another one to lead.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -89,8 +93,10 @@ struct Owner<D> {
     waiting: HashMap<Ticket, Waiting>,
     tickets: u64,
     applied: watch::Sender<u64>,
-    /// What compaction left on the disk is being removed.
-    tidying: bool,
+    /// A compaction whose state is being written.
+    compacting: Option<Compact>,
+    /// There may be work on the disk that can wait: a compaction, and what it leaves behind.
+    housekeeping: bool,
 }
 
 impl<D: Disk> Owner<D> {
@@ -107,7 +113,9 @@ impl<D: Disk> Owner<D> {
         // What waits is bounded by the queue, so one batch takes all of it: callers that came
         // while the last flush ran share the next one.
         let most = self.shared.limits.queue;
+        let mut turns = 0_u64;
         loop {
+            let mut idle = false;
             tokio::select! {
                 biased;
                 _ = ticks.tick() => self.handle(Input::Tick)?,
@@ -133,9 +141,13 @@ impl<D: Disk> Owner<D> {
                         self.handle(Input::Abdicate)?;
                     }
                 }
-                () = std::future::ready(()), if self.tidying => self.tidying = self.disk.tidy()?,
+                () = std::future::ready(()), if self.housekeeping => idle = true,
             }
             self.perform()?;
+            turns += 1;
+            if self.housekeeping && (idle || turns.is_multiple_of(HOUSEKEEPING)) {
+                self.housekeeping = self.keep_house()?;
+            }
             if let Some(latest) = closing
                 && (self.has_finished() || tokio::time::Instant::now() > latest)
             {

@@ -1,5 +1,7 @@
 //! What the node wants done: sent, answered, written; in the order it says.
 
+use std::collections::BTreeSet;
+
 use multibeam_ledger::node::io::{Answer, Outgoing, SnapshotOrder, Ticket};
 
 use tokio::time::Instant;
@@ -16,6 +18,8 @@ impl<D: Disk> Owner<D> {
             self.send(work.send, work.snapshots);
             self.answer(work.answers);
             if let Some(install) = work.install {
+                // It begins behind whatever this node was about to compact.
+                self.compacting = None;
                 self.disk.install(&install)?;
                 let payloads = self.shared.read_node().ledger().payloads(..);
                 self.disk.retain(&payloads)?;
@@ -36,16 +40,35 @@ impl<D: Disk> Owner<D> {
             self.answer(done.answers);
             if !done.forget.is_empty() {
                 self.disk.forget(&done.forget)?;
+                if let Some(compact) = &mut self.compacting {
+                    let gone: BTreeSet<u64> = done.forget.iter().copied().collect();
+                    compact.keep.retain(|index| !gone.contains(index));
+                }
             }
             if let Some(compact) = done.compact {
-                self.disk.compact(&compact)?;
-                self.tidying = true;
+                // The next one has come before the last one was through.
+                if let Some(before) = self.compacting.replace(compact) {
+                    self.disk.compact(&before)?;
+                }
+                self.housekeeping = true;
             }
             if done.removed {
                 return Err(LedgerError::Removed);
             }
             self.meet_members();
         }
+    }
+
+    /// One slice of what can wait; true while more is left.
+    pub(super) fn keep_house(&mut self) -> Result<bool, LedgerError> {
+        let Some(compact) = &self.compacting else {
+            return Ok(self.disk.tidy()?);
+        };
+        if !self.disk.prepare(compact)? {
+            self.disk.compact(compact)?;
+            self.compacting = None;
+        }
+        Ok(true)
     }
 
     fn send(&self, messages: Vec<Outgoing>, snapshots: Vec<SnapshotOrder>) {

@@ -116,7 +116,8 @@ impl Aggregator {
             waiting: HashMap::new(),
             tickets: 0,
             applied: applied_tx,
-            tidying: true,
+            compacting: None,
+            housekeeping: true,
         };
         catch_unwind(AssertUnwindSafe(|| owner.begin())).unwrap_or(Err(LedgerError::Stopped))?;
         let runtime = Runtime::current();

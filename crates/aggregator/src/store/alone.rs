@@ -13,7 +13,7 @@ use sled::Batch;
 use super::StoreError;
 use super::disk::{Disk, Identity};
 use super::durable::Store;
-use super::engine::Writer;
+use super::engine::{Found, Writer};
 use super::layout;
 
 /// What a node begins alone with.
@@ -79,28 +79,39 @@ impl Store {
     fn without_others(&self) -> Result<Batch, StoreError> {
         let record = &self.content.record;
         let mut batch = Batch::default();
-        for index in record.start.first..=record.last {
-            let missing = || self.writer.engine.damaged(format!("entry {index} is missing"));
-            let entry = self.reader.read(index)?.ok_or_else(missing)?;
-            let about_others = match entry.kind {
-                EntryKind::Members => true,
-                // A command that cannot be read stops the node as it did before.
-                EntryKind::Command => {
-                    matches!(Command::decode(&entry.data), Ok(Command::Witness { .. }))
-                }
+        let mut rest = record.start.first..=record.last;
+        while let Some(index) = rest.next() {
+            let frame = match self.writer.engine.frame(record.generation, index)? {
+                Found::Object(frame) if frame.entry(index).is_some() => frame,
+                _ => return Err(self.writer.engine.damaged(format!("entry {index} is missing"))),
             };
-            if about_others {
-                for key in self
-                    .writer
-                    .engine
-                    .keys(layout::keys(record.generation, index, index), usize::MAX)?
-                {
+            rest = frame.last() + 1..=record.last;
+            if frame.entries().iter().any(is_about_others) {
+                for key in self.writer.engine.keys(
+                    layout::keys(record.generation, frame.first(), frame.first()),
+                    usize::MAX,
+                )? {
                     batch.remove(key);
                 }
-                let empty = LogEntry { kind: EntryKind::Command, data: Bytes::new(), ..entry };
-                Writer::put(&mut batch, record.generation, index, &empty.encode());
+                let entries: Vec<LogEntry> = frame.entries().iter().map(without_others).collect();
+                Writer::put(&mut batch, record.generation, &entries);
             }
         }
         Ok(batch)
+    }
+}
+
+fn without_others(entry: &LogEntry) -> LogEntry {
+    match is_about_others(entry) {
+        true => LogEntry { kind: EntryKind::Command, data: Bytes::new(), ..*entry },
+        false => entry.clone(),
+    }
+}
+
+fn is_about_others(entry: &LogEntry) -> bool {
+    match entry.kind {
+        EntryKind::Members => true,
+        // A command that cannot be read stops the node as it did before.
+        EntryKind::Command => matches!(Command::decode(&entry.data), Ok(Command::Witness { .. })),
     }
 }

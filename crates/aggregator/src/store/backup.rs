@@ -169,9 +169,7 @@ impl Store {
     }
 
     fn take_entry(&mut self, entry: &LogEntry, taken: &mut Taken) -> Result<(), StoreError> {
-        let bytes = entry.encode();
-        self.writer.put_large(FIRST, entry.index, &bytes)?;
-        taken.unflushed += bytes.len();
+        taken.unflushed += self.writer.put_ahead(FIRST, entry)?;
         if taken.unflushed >= FLUSH {
             self.writer.sync()?;
             taken.unflushed = 0;

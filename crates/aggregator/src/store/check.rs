@@ -156,10 +156,10 @@ impl Store {
     /// An entry that is kept before the log.
     pub(super) fn kept_entry(&self, generation: u32, index: u64) -> Result<LogEntry, StoreError> {
         let engine = &self.writer.engine;
-        let what = match engine.object(generation, index)? {
-            Found::Object(bytes) => match LogEntry::decode(index, bytes.into()) {
-                Some(entry) => return Ok(entry),
-                None => "is none",
+        let what = match engine.frame(generation, index)? {
+            Found::Object(frame) => match frame.entry(index) {
+                Some(entry) => return Ok(entry.clone()),
+                None => "is missing",
             },
             Found::Nothing => "is missing",
             Found::Broken(what) => what,

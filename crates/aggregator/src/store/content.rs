@@ -169,6 +169,13 @@ impl Content {
         true
     }
 
+    /// Whether an entry is in the log or kept.
+    pub(super) fn counts(&self, generation: u32, index: u64) -> bool {
+        let record = &self.record;
+        let in_log = (record.start.first..=record.last).contains(&index);
+        (generation == record.generation && in_log) || self.kept.has(generation, index)
+    }
+
     fn doom(&mut self, places: Places) {
         if !places.is_empty() {
             Arc::make_mut(&mut self.doomed).extend(places);

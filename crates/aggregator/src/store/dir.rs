@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use super::StoreError;
 
 /// The format of the data this build writes.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 const RESTORING: &str = "RESTORING";
 const FORMAT_WORD: &str = "multibeam-ledger";
 

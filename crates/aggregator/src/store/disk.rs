@@ -56,6 +56,14 @@ pub trait Disk: Send + 'static {
     /// storage fails.
     fn write(&mut self, write: &Write) -> Result<(), StoreError>;
 
+    /// Writes a slice of the state of a compaction that is to come, so that [`Disk::compact`] has
+    /// little left to do. True while more is left. Nothing counts and nothing is synced yet; a
+    /// restart, an install, and a compaction with another base leave it to [`Disk::tidy`].
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn prepare(&mut self, compact: &Compact) -> Result<bool, StoreError>;
+
     /// Takes a newer state, and lets the log begin later. Durable when it returns. What is no longer
     /// needed is out of sight at once and is removed by [`Disk::tidy`].
     ///

@@ -1,6 +1,7 @@
 //! The disk of a node on sled.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use super::disk::{Disk, Identity, SharedReader};
 use super::engine::{Found, Writer};
 use super::layout::{self, FIRST, PARTS};
 use super::places::Places;
+use super::prepare::Prepared;
 use super::reader::Reader;
 
 /// Bytes that are staged between two flushes, so that what waits to be written stays bounded.
@@ -30,6 +32,7 @@ pub struct Store {
     pub(super) next_generation: u32,
     next_part: u64,
     staging: Option<Staging>,
+    pub(super) prepared: Option<Prepared>,
     /// There may be generations and parts that the record does not speak of.
     pub(super) strays: bool,
     /// A call has failed, and nobody knows what of it is on the disk.
@@ -97,6 +100,7 @@ impl Store {
             next_generation,
             next_part,
             staging: None,
+            prepared: None,
             strays: true,
             failed: false,
             dir,
@@ -145,12 +149,43 @@ impl Store {
         self.reader.show(self.content.view(epoch));
     }
 
+    /// Takes entries of the log away that others replace. What lies in a frame with the first of them
+    /// and comes before it stays.
+    fn cut(
+        &self,
+        batch: &mut Batch,
+        generation: u32,
+        gone: RangeInclusive<u64>,
+    ) -> Result<(), StoreError> {
+        let (first, last) = (*gone.start(), *gone.end());
+        for key in self.writer.engine.keys(layout::keys(generation, first, last), usize::MAX)? {
+            batch.remove(key);
+        }
+        let frame = match self.writer.engine.frame(generation, first)? {
+            Found::Object(frame) => frame,
+            Found::Nothing => return Ok(()),
+            // It was damaged before; nothing must be written over it.
+            Found::Broken(how) => {
+                return Err(self.writer.engine.damaged(format!("entry {first} {how}")));
+            }
+        };
+        if frame.first() < first && frame.last() >= first {
+            let stays = frame.entries().iter().filter(|entry| entry.index < first);
+            Writer::put(batch, generation, stays);
+        }
+        Ok(())
+    }
+
     /// Writes a large part under a number of its own.
     pub(super) fn part(&mut self, bytes: &[u8]) -> Result<u64, StoreError> {
-        let number = self.next_part;
-        self.next_part += 1;
+        let number = self.take_part();
         self.writer.put_large(PARTS, number, bytes)?;
         Ok(number)
+    }
+
+    pub(super) fn take_part(&mut self) -> u64 {
+        self.next_part += 1;
+        self.next_part - 1
     }
 
     pub(super) fn lists(&mut self, content: &mut Content) -> Result<(), StoreError> {
@@ -238,25 +273,24 @@ impl Disk for Store {
                 let mut view = store.reader.view();
                 view.cut(first);
                 store.reader.show(view);
-                let range = layout::keys(generation, first, last);
-                for key in store.writer.engine.keys(range, usize::MAX)? {
-                    batch.remove(key);
-                }
+                store.cut(&mut batch, generation, first..=last)?;
             }
-            for entry in &write.entries {
-                Writer::put(&mut batch, generation, entry.index, &entry.encode());
-            }
+            Writer::put(&mut batch, generation, &write.entries);
             store.switch(content, batch, write.sync)?;
             store.show(false);
             Ok(())
         })
     }
 
+    fn prepare(&mut self, compact: &Compact) -> Result<bool, StoreError> {
+        self.attempt(|store| store.prepare_slice(compact))
+    }
+
     fn compact(&mut self, compact: &Compact) -> Result<(), StoreError> {
         self.attempt(|store| {
             let mut content = store.content.clone();
             content.compact(compact).map_err(|what| store.unfit(what))?;
-            content.record.state = Some(store.part(&compact.state)?);
+            content.record.state = Some(store.finish_prepared(compact)?);
             store.lists(&mut content)?;
             store.switch(content, Batch::default(), true)?;
             store.strays = true;
@@ -282,11 +316,11 @@ impl Disk for Store {
     fn stage(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
         self.attempt(|store| {
             let mut staging = store.staging();
+            let generation = staging.staged.generation;
+            // One by one: what is staged may overlap with what was, and frames must not.
             for entry in entries {
-                let bytes = entry.encode();
-                store.writer.put_large(staging.staged.generation, entry.index, &bytes)?;
+                staging.unflushed += store.writer.put_ahead(generation, entry)?;
                 staging.staged.indexes.push(entry.index);
-                staging.unflushed += bytes.len();
                 if staging.unflushed >= STAGE {
                     store.writer.sync()?;
                     staging.unflushed = 0;
@@ -304,6 +338,7 @@ impl Disk for Store {
 
     fn install(&mut self, install: &Install) -> Result<(), StoreError> {
         self.attempt(|store| {
+            store.abandon_prepared();
             let staged = store.staging().staged;
             let mut content = store.content.clone();
             content.install(install, staged).map_err(|what| store.unfit(what))?;

@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use multibeam_ledger::node::disk::LogEntry;
 use sled::{Batch, Db, IVec, Tree};
 
 use super::StoreError;
 use super::dir::{Dir, io_error, is_full};
+use super::frame::{Frame, pack};
 use super::layout::{self, CHUNK, HEAD, Key};
 
 /// What sled may keep of the tree in memory, in bytes. Replay and reports read each entry once, so
@@ -106,11 +109,27 @@ impl Writer {
         })
     }
 
-    /// Adds an object to a batch.
-    pub(super) fn put(batch: &mut Batch, generation: u32, index: u64, object: &[u8]) {
-        for (key, value) in layout::chunks(generation, index, object) {
-            batch.insert(&key[..], value);
+    /// Adds entries to a batch, in order.
+    pub(super) fn put<'a>(
+        batch: &mut Batch,
+        generation: u32,
+        entries: impl IntoIterator<Item = &'a LogEntry>,
+    ) {
+        for frame in pack(entries) {
+            for (key, value) in layout::chunks(generation, frame.first, &frame.object) {
+                batch.insert(&key[..], value);
+            }
         }
+    }
+
+    /// Writes an entry, in a frame of its own, ahead of what will refer to it. Gives its size.
+    pub(super) fn put_ahead(&self, generation: u32, entry: &LogEntry) -> Result<usize, StoreError> {
+        let mut bytes = 0;
+        for frame in pack([entry]) {
+            self.put_large(generation, frame.first, &frame.object)?;
+            bytes += frame.object.len();
+        }
+        Ok(bytes)
     }
 
     /// Writes a large object in pieces, so that it is never in memory twice. It is recovered as a
@@ -143,7 +162,7 @@ const PIECE: usize = 1 << 20;
 
 impl Engine {
     /// One object; `None` when there is none at this place.
-    pub(super) fn object(&self, generation: u32, index: u64) -> Result<Found, StoreError> {
+    pub(super) fn object(&self, generation: u32, index: u64) -> Result<Found<Vec<u8>>, StoreError> {
         self.guard(|| {
             let Some(first) = self.value(&layout::key(generation, index, 0))? else {
                 return Ok(Found::Nothing);
@@ -170,6 +189,22 @@ impl Engine {
             } else {
                 Ok(Found::Object(object))
             }
+        })
+    }
+
+    /// The frame that the entry at this place is in, if it is there at all.
+    pub(super) fn frame(&self, generation: u32, index: u64) -> Result<Found<Frame>, StoreError> {
+        let end = layout::key(generation, index, u32::MAX);
+        let Some((_, first)) = self.last_before(end)?.filter(|place| place.0 == generation) else {
+            return Ok(Found::Nothing);
+        };
+        Ok(match self.object(generation, first)? {
+            Found::Object(object) => match Frame::decode(first, Bytes::from(object)) {
+                Some(frame) => Found::Object(frame),
+                None => Found::Broken("is none"),
+            },
+            Found::Nothing => Found::Nothing,
+            Found::Broken(how) => Found::Broken(how),
         })
     }
 
@@ -228,11 +263,11 @@ impl Engine {
 
 /// What is found at a place.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Found<T> {
     /// Nothing was ever written there, or it is gone.
     Nothing,
     /// What was written.
-    Object(Vec<u8>),
+    Object(T),
     /// Something else.
     Broken(&'static str),
 }

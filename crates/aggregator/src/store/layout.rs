@@ -3,7 +3,7 @@
 //! | key, big-endian `u32 u64 u32` | value |
 //! |---|---|
 //! | 0, slot, 0 | the record in one slot; nothing in those around it |
-//! | generation, index, chunk | an entry of the log, or one that is kept for its payload |
+//! | generation, index, chunk | a frame of entries, of the log or kept for their payloads, at the first one's index |
 //! | 2³²-1, number, chunk | a part that is too large for the record: a state, a list of entries |
 //!
 //! Only one tree, because a batch of the engine is atomic within one.
@@ -94,14 +94,29 @@ pub(super) fn chunks<'a>(
     index: u64,
     object: &'a [u8],
 ) -> impl Iterator<Item = (Key, Vec<u8>)> + use<'a> {
-    let length = u32::try_from(object.len()).expect("objects are limited far below 4 GiB");
+    (0..).map_while(move |number| chunk(generation, index, object, number))
+}
+
+/// One of an object's values; `None` behind the last one.
+pub(super) fn chunk(
+    generation: u32,
+    index: u64,
+    object: &[u8],
+    number: u32,
+) -> Option<(Key, Vec<u8>)> {
     let (first, rest) = object.split_at(object.len().min(CHUNK - HEAD));
-    let mut head = Vec::with_capacity(HEAD + first.len());
-    head.extend_from_slice(&length.to_le_bytes());
-    head.extend_from_slice(&checksum(generation, index, object));
-    head.extend_from_slice(first);
-    let values = std::iter::once(head).chain(rest.chunks(CHUNK).map(<[u8]>::to_vec));
-    (0..).zip(values).map(move |(chunk, value)| (key(generation, index, chunk), value))
+    let value = match number.checked_sub(1) {
+        None => {
+            let length = u32::try_from(object.len()).expect("objects are limited far below 4 GiB");
+            let mut head = Vec::with_capacity(HEAD + first.len());
+            head.extend_from_slice(&length.to_le_bytes());
+            head.extend_from_slice(&checksum(generation, index, object));
+            head.extend_from_slice(first);
+            head
+        }
+        Some(place) => rest.chunks(CHUNK).nth(place as usize)?.to_vec(),
+    };
+    Some((key(generation, index, number), value))
 }
 
 /// What the first value of an object says about it: its length, its checksum, its beginning.

@@ -205,6 +205,10 @@ impl Image {
 }
 
 impl Disk for MemoryDisk {
+    fn prepare(&mut self, _compact: &Compact) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     fn recovered(&self) -> Result<Recovered, StoreError> {
         let shared = self.lock();
         Ok(shared.now.content.recovered(shared.now.state.clone()))

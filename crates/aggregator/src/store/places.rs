@@ -26,10 +26,13 @@ impl Places {
         self.0.contains_key(&generation)
     }
 
+    pub(super) fn has(&self, generation: u32, index: u64) -> bool {
+        self.0.get(&generation).is_some_and(|all| all.binary_search(&index).is_ok())
+    }
+
     /// The newest generation that has an entry at `index`.
     pub(super) fn find(&self, index: u64) -> Option<u32> {
-        let has = |(_, all): &(&u32, &Vec<u64>)| all.binary_search(&index).is_ok();
-        self.0.iter().rev().find(has).map(|(&generation, _)| generation)
+        self.0.keys().rev().copied().find(|generation| self.has(*generation, index))
     }
 
     /// Adds entries of one generation, in any order.

@@ -2,27 +2,37 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use bytes::Bytes;
 use multibeam_ledger::node::disk::{LogEntry, ReadLog};
 
 use super::StoreError;
 use super::content::View;
 use super::engine::{Engine, Found};
+use super::frame::Frame;
 
 /// What readers share with the owner.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) engine: Engine,
     view: RwLock<View>,
+    /// The frame that was read last: who reads entries reads them in order.
+    recent: Mutex<Option<Recent>>,
     // Behind `engine`: a reader that outlives its store keeps sled's files open.
     _lock: Arc<File>,
 }
 
+#[derive(Debug)]
+struct Recent {
+    /// The view it was read in: what goes out of sight may be written anew.
+    epoch: u64,
+    generation: u32,
+    frame: Frame,
+}
+
 impl Reader {
     pub(super) fn new(engine: Engine, view: View, lock: Arc<File>) -> Self {
-        Self { engine, view: RwLock::new(view), _lock: lock }
+        Self { engine, view: RwLock::new(view), recent: Mutex::new(None), _lock: lock }
     }
 
     pub(super) fn view(&self) -> View {
@@ -39,14 +49,11 @@ impl Reader {
             let Some((generation, term)) = view.place(index) else {
                 return Ok(None);
             };
-            let what = match self.engine.object(generation, index)? {
-                Found::Object(bytes) => match LogEntry::decode(index, Bytes::from(bytes)) {
-                    Some(entry) if term.is_none_or(|term| term == entry.term) => {
-                        return Ok(Some(entry));
-                    }
-                    Some(_) => "is of another term than it was",
-                    None => "is none",
-                },
+            let what = match self.find(view.epoch, generation, index)? {
+                Found::Object(entry) if term.is_none_or(|term| term == entry.term) => {
+                    return Ok(Some(entry));
+                }
+                Found::Object(_) => "is of another term than it was",
                 Found::Nothing => "is missing",
                 Found::Broken(what) => what,
             };
@@ -56,6 +63,23 @@ impl Reader {
                 return Err(self.engine.damaged(format!("entry {index} {what}")));
             }
         }
+    }
+
+    fn find(&self, epoch: u64, generation: u32, index: u64) -> Result<Found<LogEntry>, StoreError> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = recent.as_ref().filter(|it| (it.epoch, it.generation) == (epoch, generation));
+        if let Some(entry) = known.and_then(|known| known.frame.entry(index)) {
+            return Ok(Found::Object(entry.clone()));
+        }
+        Ok(match self.engine.frame(generation, index)? {
+            Found::Object(frame) => {
+                let entry = frame.entry(index).cloned();
+                *recent = Some(Recent { epoch, generation, frame });
+                entry.map_or(Found::Nothing, Found::Object)
+            }
+            Found::Nothing => Found::Nothing,
+            Found::Broken(what) => Found::Broken(what),
+        })
     }
 }
 

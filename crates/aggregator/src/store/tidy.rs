@@ -3,17 +3,19 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use multibeam_ledger::node::disk::LogEntry;
 use sled::Batch;
 
 use super::StoreError;
 use super::durable::Store;
+use super::engine::Found;
 use super::layout::{self, FIRST, Key, PARTS};
 
-/// Values removed in one slice: some megabytes of leaves that sled has to write again.
-const SLICE: usize = 256;
+/// Values removed in one slice: their leaves have to be written again, while commits wait.
+const SLICE: usize = 64;
 
-/// Places looked at in one slice. After a restart many of them are empty already.
-const LOOKS: usize = 2048;
+/// Frames looked at in one slice.
+const LOOKS: usize = 256;
 
 impl Store {
     /// One slice; true while more is left.
@@ -24,11 +26,29 @@ impl Store {
             let Some((generation, index)) = self.content.doomed.last() else {
                 break;
             };
-            let keys = layout::keys(generation, index, index);
-            if self.take(&mut batch, keys, &mut room)? {
-                break;
+            let first = match self.writer.engine.frame(generation, index)? {
+                Found::Object(frame) if frame.entry(index).is_some() => {
+                    let lives = |entry: &LogEntry| self.content.counts(generation, entry.index);
+                    let place = frame.first();
+                    let keys = layout::keys(generation, place, place);
+                    // Entries that still count keep the others company.
+                    if !frame.entries().iter().any(lives)
+                        && self.take(&mut batch, keys, &mut room)?
+                    {
+                        break;
+                    }
+                    place
+                }
+                Found::Broken(how) => {
+                    return Err(self.writer.engine.damaged(format!("entry {index} {how}")));
+                }
+                // After a restart many of them are gone already.
+                Found::Object(_) | Found::Nothing => index,
+            };
+            let doomed = Arc::make_mut(&mut self.content.doomed);
+            while doomed.last().is_some_and(|last| last.0 == generation && last.1 >= first) {
+                doomed.remove_last();
             }
-            Arc::make_mut(&mut self.content.doomed).remove_last();
         }
         self.writer.apply(batch)?;
         if !self.content.doomed.is_empty() {
@@ -57,7 +77,8 @@ impl Store {
         let mut more = false;
         while let Some((generation, index)) = self.writer.engine.first_from(from)? {
             let (counts, all) = if generation == PARTS {
-                let parts = [record.state, record.kept, record.doomed];
+                let prepared = self.prepared.map(|prepared| prepared.number);
+                let parts = [record.state, record.kept, record.doomed, prepared];
                 (parts.contains(&Some(index)), layout::keys(PARTS, index, index))
             } else {
                 let counts = generation == record.generation

@@ -25,14 +25,41 @@ pub struct Model {
 
 #[derive(Clone, Debug)]
 pub enum Step {
-    Write { back: u64, lengths: Vec<usize>, new_term: bool, sync: bool },
-    Compact { base: u64, start: u64, every: u64 },
-    Forget { every: u64 },
-    Retain { every: u64 },
-    Stage { ahead: u64, every: u64, length: usize },
+    Write {
+        back: u64,
+        lengths: Vec<usize>,
+        new_term: bool,
+        sync: bool,
+    },
+    Compact {
+        base: u64,
+        start: u64,
+        every: u64,
+        prepared: usize,
+    },
+    /// The state of a compaction that does not come.
+    Prepare {
+        base: u64,
+        slices: usize,
+    },
+    Forget {
+        every: u64,
+    },
+    Retain {
+        every: u64,
+    },
+    Stage {
+        ahead: u64,
+        every: u64,
+        length: usize,
+    },
     Unstage,
-    Install { ahead: u64 },
-    Tidy { slices: usize },
+    Install {
+        ahead: u64,
+    },
+    Tidy {
+        slices: usize,
+    },
     Reopen,
 }
 
@@ -52,7 +79,7 @@ pub fn state(index: u64) -> Vec<u8> {
     if index == 0 {
         return Vec::new();
     }
-    let address = "a".repeat((index * 997 % 40_000) as usize);
+    let address = "a".repeat((index * 29_989 % 1_000_000) as usize);
     Ledger::founded(BTreeMap::from([(NodeId(index), Member { address })])).snapshot()
 }
 
@@ -73,6 +100,18 @@ impl Model {
             }
         }
         self.is.terms = terms;
+    }
+
+    fn compaction(&self, ahead: u64, start: u64, every: u64) -> Option<Compact> {
+        let index = (self.is.base.index + ahead).min(self.is.last);
+        let first = (self.is.start.first + start).min(index + 1);
+        let keep = (self.is.start.first..first).filter(|i| i.is_multiple_of(every));
+        (index > 0).then(|| Compact {
+            base: base(index, self.term_of(index)),
+            state: state(index),
+            start: Start { first, before: self.term_of(first - 1) },
+            keep: keep.collect(),
+        })
     }
 
     /// Does one step to the model and to a disk.
@@ -100,26 +139,23 @@ impl Model {
                 }
                 self.log.extend(entries.into_iter().map(|entry| (entry.index, entry)));
             }
-            Step::Compact { base: ahead, start, every } => {
-                let index = (self.is.base.index + ahead).min(self.is.last);
-                if index == 0 {
+            Step::Compact { base: ahead, start, every, prepared } => {
+                let Some(compact) = self.compaction(*ahead, *start, *every) else {
                     return;
-                }
-                let first = (self.is.start.first + start).min(index + 1);
-                let keep = (self.is.start.first..first).filter(|i| i.is_multiple_of(*every));
-                let compact = Compact {
-                    base: base(index, self.term_of(index)),
-                    state: state(index),
-                    start: Start { first, before: self.term_of(first - 1) },
-                    keep: keep.collect(),
                 };
+                prepare(disk, &compact, *prepared);
                 disk.compact(&compact).unwrap();
-                let log = self.log.split_off(&first);
+                let log = self.log.split_off(&compact.start.first);
                 let old = std::mem::replace(&mut self.log, log);
                 self.kept.extend(old.into_iter().filter(|(i, _)| compact.keep.contains(i)));
                 self.is.base = compact.base;
                 self.is.state = compact.state;
                 self.is.start = compact.start;
+            }
+            Step::Prepare { base: ahead, slices } => {
+                if let Some(compact) = self.compaction(*ahead, 0, 1) {
+                    prepare(disk, &compact, *slices);
+                }
             }
             Step::Forget { every } => {
                 let gone: Vec<_> =
@@ -185,6 +221,17 @@ impl Model {
             assert!(reader.entry(index).unwrap().as_ref() == expected, "entry {index}");
         }
         assert!(reader.entry(u64::MAX).unwrap().is_none());
+    }
+}
+
+/// So many slices at most.
+fn prepare(disk: &mut dyn Disk, compact: &Compact, slices: usize) {
+    for _ in 0..slices {
+        if !disk.prepare(compact).unwrap() {
+            break;
+        }
+        // What is prepared is no leftover.
+        disk.tidy().unwrap();
     }
 }
 
