@@ -43,7 +43,7 @@ func main() {
 	flag.StringVar(&o.multibeam, "multibeam", "", "the multibeam binary")
 	flag.StringVar(&o.suites, "suites", "", "the directory with shaped.test and ginkgo")
 	flag.IntVar(&o.rounds, "rounds", 3, "runs of each runner in each scenario")
-	flag.IntVar(&o.scale, "scale", 100, "divides the real durations of the specs")
+	flag.IntVar(&o.scale, "scale", 60, "divides the real durations of the specs")
 	flag.IntVar(&o.extra, "extra", 7500, "unselected specs in the scenario that has some")
 	flag.StringVar(&o.only, "only", "", "one scenario, by the beginning of its name")
 	flag.Parse()

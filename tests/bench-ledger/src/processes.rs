@@ -56,9 +56,10 @@ impl Process {
         Ok(kib.ok_or("no VmHWM in /proc")? << 10)
     }
 
-    /// Begins to look for the peak anew (proc(5), `clear_refs`).
-    pub(crate) fn forget_peak(&self) -> Outcome<()> {
-        Ok(fs::write(format!("/proc/{}/clear_refs", self.id()), "5")?)
+    /// Begins to look for the peak anew (proc(5), `clear_refs`): at what it has now, which it gives.
+    pub(crate) fn forget_peak(&self) -> Outcome<u64> {
+        fs::write(format!("/proc/{}/clear_refs", self.id()), "5")?;
+        self.peak_bytes()
     }
 }
 

@@ -86,6 +86,8 @@ enum Done {
     Step(StopStep),
     /// The ledger refuses to speak to this worker.
     CannotShip(String),
+    /// The suite has its answer.
+    Answered,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,6 +283,7 @@ impl Shell {
                 self.control.kill().await;
                 None
             }
+            Ok(Done::Answered) => None,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => None,
         }
@@ -340,9 +343,11 @@ impl Shell {
                     let session = self.context.process.session;
                     let reply = self.replies.remove(&ticket);
                     // They may be large.
-                    tokio::task::spawn_blocking(move || {
+                    self.waits.spawn_blocking(move || {
                         let answer = reports.answer(&run, session);
-                        reply.map(|reply| reply.send(answer))
+                        // Nobody listens when the process has ended meanwhile.
+                        let _ = reply.map(|reply| reply.send(answer));
+                        Done::Answered
                     });
                 }
                 Output::News(news) => {
