@@ -42,6 +42,8 @@ pub(crate) struct Horizon {
     /// When the first process of each session that may run anything could be done with all that it
     /// has and the serial load of its session.
     free: BTreeMap<SessionId, Duration>,
+    /// How many processes of the target serve.
+    crew: usize,
 }
 
 // === impl Horizon ===
@@ -56,6 +58,11 @@ impl Horizon {
     /// The same for a group that will wait behind others, where it cannot be taken back.
     pub(crate) fn room_ahead(&self, session: SessionId, load: Duration) -> Duration {
         self.level.saturating_sub(self.reach(session, load))
+    }
+
+    /// How many processes of the target may be given groups.
+    pub(crate) fn crew(&self) -> usize {
+        self.crew
     }
 
     /// Whether another session could be done with any group earlier.
@@ -92,6 +99,7 @@ impl Run {
         let Some(state) = self.target(target) else {
             return horizon;
         };
+        horizon.crew = self.processes_of(target).filter(|(_, process)| process.serves()).count();
         let mut reaches = Vec::new();
         for session in self.sessions.values().filter(|session| self.works(target, session)) {
             let serial = self.share_load(session);

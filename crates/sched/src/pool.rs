@@ -102,14 +102,9 @@ impl Run {
         // A shorter one would go ahead of the long ones, which are to begin early.
         let ahead = || {
             let time = self.group(target, group).map_or(Duration::MAX, |g| g.plan.expected);
-            state.pool.len() > self.crew(target) && time <= horizon.room_ahead(session.id, load)
+            state.pool.len() > horizon.crew() && time <= horizon.room_ahead(session.id, load)
         };
         (process.running.is_empty() || ahead()).then_some(group)
-    }
-
-    /// How many processes work on a target's pool.
-    fn crew(&self, target: TargetId) -> usize {
-        self.processes_of(target).filter(|(_, process)| process.serves()).count()
     }
 
     /// How long a process should still have to do.

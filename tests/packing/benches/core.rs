@@ -7,7 +7,7 @@ use multibeam_packing::cost;
 fn core(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("input");
     group.sample_size(10);
-    for (slots, groups) in [(8, 1_000), (64, 1_000), (256, 2_000)] {
+    for (slots, groups) in [(8, 1_000), (64, 1_000), (256, 2_000), (1_024, 1_500)] {
         let inputs = cost::inputs(slots, groups);
         group.throughput(Throughput::Elements(inputs.len() as u64));
         let name = BenchmarkId::new("replay", format!("{slots} processes, {groups} groups"));
