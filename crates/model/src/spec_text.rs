@@ -24,6 +24,19 @@ pub fn fold(text: &str) -> String {
     folded.trim().to_owned()
 }
 
+/// The text with single blanks, and with its tags: what the history of durations knows a spec by.
+#[must_use]
+pub fn squeeze(text: &str) -> String {
+    let mut squeezed = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !squeezed.is_empty() {
+            squeezed.push(' ');
+        }
+        squeezed.push_str(word);
+    }
+    squeezed
+}
+
 /// The `sig-...` of the first tag that names one, or nothing.
 #[must_use]
 pub fn sig(text: &str) -> &str {
@@ -46,6 +59,12 @@ mod tests {
         assert_eq!(fold(old), fold("[sig-node] Probing should be Restarted [Conformance]"));
         assert_ne!(fold(old), fold("[sig-node] Probing should not be restarted [Conformance]"));
         assert_eq!(fold("a ] b [c"), "a b");
+    }
+
+    #[test]
+    fn white_space_is_squeezed_and_tags_stay() {
+        assert_eq!(squeeze("  [sig-a]  x\ty\n[Slow] "), "[sig-a] x y [Slow]");
+        assert_eq!(squeeze(" \t "), "");
     }
 
     #[test]
