@@ -1,7 +1,9 @@
 //! What is to be expected of a run before it begins.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use multibeam_model::plan::Planned;
 use multibeam_model::{ClusterId, TargetId};
 
 use crate::bound::limit;
@@ -10,12 +12,19 @@ use crate::draw::Draw;
 use crate::play::{Takes, play};
 use crate::scene::{ClusterScene, Scene};
 
-/// How many runs with other durations give the range.
-const SAMPLES: u64 = 40;
+/// How many runs with other durations give the range: as many as this, and fewer for very large ones,
+/// so that no more groups than these are played.
+const SAMPLES: usize = 40;
+const GROUPS: usize = 200_000;
+const FEWEST: usize = 10;
 
-/// How far durations differ from run to run: the standard deviation of their logarithm. With 0.3,
-/// two of three specs are within a third of what was expected.
+/// How far durations differ from run to run where nobody knows better: the standard deviation of their
+/// logarithm. With 0.3, two of three specs are within a third of what was expected.
 const SPREAD: f64 = 0.3;
+
+/// The least and the most of it. A spec that took the same time thrice can still be late, and one whose
+/// runs had nothing in common is no reason to expect hours.
+const SPREADS: std::ops::RangeInclusive<f64> = 0.05..=1.0;
 
 /// How many processes more a cluster is asked about.
 pub const MORE_PROCESSES: u32 = 8;
@@ -100,14 +109,48 @@ impl std::error::Error for ForecastError {}
 /// # Errors
 /// [`ForecastError`] when a target has nothing that it could run on.
 pub fn forecast(scene: &Scene) -> Result<Forecast, ForecastError> {
-    check(scene)?;
-    let course = play(scene, &Takes::new()).ok_or(ForecastError::Endless)?;
-    let samples: Vec<Course> = (0..SAMPLES)
-        .map(|seed| play(scene, &perturbed(scene, seed)).ok_or(ForecastError::Endless))
-        .collect::<Result<_, _>>()?;
-    let targets = scene.targets().map(|(id, _)| of_target(scene, id, &course, &samples));
+    let courses = Courses::of(scene)?;
+    let targets = scene.targets().map(|(id, _)| of_target(scene, id, &courses));
     let targets = targets.collect::<Result<_, _>>()?;
-    Ok(Forecast { course, targets })
+    Ok(Forecast { course: courses.course, targets })
+}
+
+/// The same without what would be on more clusters and processes.
+///
+/// # Errors
+/// As there.
+pub fn planned(scene: &Scene) -> Result<BTreeMap<TargetId, Planned>, ForecastError> {
+    let courses = Courses::of(scene)?;
+    Ok(scene.targets().map(|(id, _)| (id, courses.planned(id))).collect())
+}
+
+/// A run as it goes when everything takes what it is expected to, and as it goes otherwise.
+struct Courses {
+    course: Course,
+    samples: Vec<Course>,
+}
+
+// === impl Courses ===
+
+impl Courses {
+    fn of(scene: &Scene) -> Result<Self, ForecastError> {
+        check(scene)?;
+        let course = play(scene, &Takes::new()).ok_or(ForecastError::Endless)?;
+        let groups: usize = scene.targets.iter().map(|target| target.plan.groups.len()).sum();
+        let samples = SAMPLES.min(GROUPS / groups.max(1)).max(FEWEST) as u64;
+        let sample = |seed| play(scene, &perturbed(scene, seed)).ok_or(ForecastError::Endless);
+        let samples = (0..samples).map(sample).collect::<Result<_, _>>()?;
+        Ok(Self { course, samples })
+    }
+
+    fn planned(&self, id: TargetId) -> Planned {
+        let end = |course: &Course| course.ends.get(&id).copied().unwrap_or_default();
+        let mut ends: Vec<Duration> = self.samples.iter().map(end).collect();
+        ends.sort_unstable();
+        let at = |tenths: usize| ends.get(ends.len() * tenths / 10).copied().unwrap_or_default();
+        let expected = end(&self.course);
+        Planned { expected, low: at(1).min(expected), high: at(9).max(expected) }
+    }
 }
 
 fn check(scene: &Scene) -> Result<(), ForecastError> {
@@ -134,23 +177,18 @@ fn clusters_of(scene: &Scene, target: TargetId) -> impl Iterator<Item = &Cluster
 fn of_target(
     scene: &Scene,
     id: TargetId,
-    course: &Course,
-    samples: &[Course],
+    courses: &Courses,
 ) -> Result<TargetForecast, ForecastError> {
-    let end = |course: &Course| course.ends.get(&id).copied().unwrap_or_default();
-    let mut ends: Vec<Duration> = samples.iter().map(end).collect();
-    ends.sort_unstable();
-    let at = |tenths: usize| ends.get(ends.len() * tenths / 10).copied().unwrap_or_default();
-    let range = (at(1).min(end(course)), at(9).max(end(course)));
+    let Planned { expected, low, high } = courses.planned(id);
     let again = |scene: &Scene| {
         let course = play(scene, &Takes::new()).ok_or(ForecastError::Endless)?;
-        Ok::<Duration, ForecastError>(end(&course))
+        Ok::<Duration, ForecastError>(course.ends.get(&id).copied().unwrap_or_default())
     };
     Ok(TargetForecast {
-        expected: end(course),
-        range,
+        expected,
+        range: (low, high),
         limit: limit_of(scene, id),
-        critical: critical(course, id),
+        critical: critical(&courses.course, id),
         with_cluster: again(&one_more_cluster(scene, id))?,
         with_processes: again(&more_processes(scene, id))?,
     })
@@ -172,9 +210,13 @@ fn limit_of(scene: &Scene, id: TargetId) -> Duration {
 fn perturbed(scene: &Scene, seed: u64) -> Takes {
     let mut draw = Draw(seed);
     let groups = scene.targets().flat_map(|(id, target)| {
-        target.plan.groups.iter().map(move |group| ((id, group.id), group.expected))
+        target.plan.groups.iter().map(move |group| {
+            let spread = target.spread.get(&group.id).copied().unwrap_or(SPREAD);
+            let spread = spread.clamp(*SPREADS.start(), *SPREADS.end());
+            ((id, group.id), group.expected, spread)
+        })
     });
-    groups.map(|(key, time)| (key, time.mul_f64(draw.log_normal(SPREAD)))).collect()
+    groups.map(|(key, time, spread)| (key, time.mul_f64(draw.log_normal(spread)))).collect()
 }
 
 fn one_more_cluster(scene: &Scene, id: TargetId) -> Scene {
@@ -247,7 +289,8 @@ mod tests {
         let clusters: Vec<ClusterScene> = scenes.collect();
         let ids = (0..).map(ClusterId).take(clusters.len()).collect();
         let plan = TargetPlan { target: TargetId(0), groups };
-        let targets = vec![TargetScene { name: "t".to_owned(), clusters: ids, plan }];
+        let spread = BTreeMap::new();
+        let targets = vec![TargetScene { name: "t".to_owned(), clusters: ids, plan, spread }];
         Scene { targets, clusters, costs: Costs::NOTHING }
     }
 

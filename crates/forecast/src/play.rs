@@ -40,14 +40,14 @@ pub(crate) enum Event {
 /// should make impossible.
 #[must_use]
 pub fn play(scene: &Scene, takes: &Takes) -> Option<Course> {
-    Play::new(scene, takes).run()
+    Play::beginning(scene, takes).run()
 }
 
 /// Plays a run and gives all that the scheduler took in, with the times: the same inputs to another
 /// scheduler give the same run.
 #[must_use]
 pub fn record(scene: &Scene, takes: &Takes) -> Option<Vec<(Moment, Input)>> {
-    let mut play = Play::new(scene, takes);
+    let mut play = Play::beginning(scene, takes);
     play.recorded = Some(Vec::new());
     play.go()?;
     play.recorded
@@ -69,20 +69,30 @@ pub(crate) struct Play<'a> {
     pub(crate) out: Vec<Output>,
     pub(crate) course: Course,
     pub(crate) recorded: Option<Vec<(Moment, Input)>>,
+    /// After so many it is taken to be endless.
+    pub(crate) most_events: u64,
 }
 
 // === impl Play ===
 
 impl<'a> Play<'a> {
-    fn new(scene: &'a Scene, takes: &'a Takes) -> Self {
+    /// A run from its beginning.
+    fn beginning(scene: &'a Scene, takes: &'a Takes) -> Self {
+        let mut play = Self::new(scene, takes, Scheduler::new(scene.shape(), None));
+        play.set_up();
+        play
+    }
+
+    /// A stage without anybody on it.
+    pub(crate) fn new(scene: &'a Scene, takes: &'a Takes, sched: Scheduler) -> Self {
         let plans = scene.targets().flat_map(|(id, target)| {
             target.plan.groups.iter().map(move |group| ((id, group.id), group))
         });
-        let mut play = Self {
+        Self {
             scene,
             takes,
             plans: plans.collect(),
-            sched: Scheduler::new(scene.shape(), None),
+            sched,
             now: Moment::default(),
             queue: BTreeMap::new(),
             events: 0,
@@ -93,9 +103,8 @@ impl<'a> Play<'a> {
             out: Vec::new(),
             course: Course::default(),
             recorded: None,
-        };
-        play.set_up();
-        play
+            most_events: u64::MAX,
+        }
     }
 
     /// All workers are there from the beginning, and every target is prepared.
@@ -130,23 +139,43 @@ impl<'a> Play<'a> {
         Some(self.course)
     }
 
-    fn go(&mut self) -> Option<()> {
+    /// Goes on until the run is over.
+    pub(crate) fn go(&mut self) -> Option<()> {
         while !self.sched.is_over() {
-            let next = self.queue.first_key_value().map(|((at, _), _)| *at);
-            let due = self.sched.next_deadline();
-            match (next, due) {
-                (next, Some(due)) if next.is_none_or(|next| due < next) => {
-                    self.now = self.now.max(due);
-                    self.tell(Input::Tick);
-                }
-                _ => {
-                    let ((at, _), event) = self.queue.pop_first()?;
-                    self.now = self.now.max(at);
-                    self.step(event);
-                }
+            if self.course.inputs > self.most_events {
+                return None;
+            }
+            self.next()?;
+        }
+        Some(())
+    }
+
+    /// Lets the next thing happen; `None` when nothing ever will.
+    fn next(&mut self) -> Option<()> {
+        let next = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let due = self.sched.next_deadline();
+        match (next, due) {
+            (next, Some(due)) if next.is_none_or(|next| due < next) => {
+                self.now = self.now.max(due);
+                self.tell(Input::Tick);
+            }
+            _ => {
+                let ((at, _), event) = self.queue.pop_first()?;
+                self.now = self.now.max(at);
+                self.step(event);
             }
         }
         Some(())
+    }
+
+    /// The scheduler as it stands at a moment, which must lie before the run's end.
+    #[cfg(test)]
+    pub(crate) fn scheduler_at(scene: &Scene, takes: &Takes, moment: Moment) -> Scheduler {
+        let mut play = Play::beginning(scene, takes);
+        while play.queue.first_key_value().is_some_and(|((at, _), _)| *at <= moment) {
+            play.next().expect("the run is not over");
+        }
+        play.sched
     }
 
     pub(crate) fn after(&mut self, time: Duration, event: Event) {

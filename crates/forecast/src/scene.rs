@@ -1,10 +1,11 @@
 //! What a forecast starts from: targets, clusters, and what things cost besides the specs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use multibeam_model::plan::TargetPlan;
 use multibeam_model::run::Limits;
-use multibeam_model::{ClusterId, TargetId};
+use multibeam_model::{ClusterId, GroupId, TargetId};
 use multibeam_sched::{RunShape, TargetShape};
 
 /// A run that has not begun.
@@ -27,6 +28,9 @@ pub struct TargetScene {
     pub clusters: Vec<ClusterId>,
     /// What is to run, with the durations that the scheduler believes.
     pub plan: TargetPlan,
+    /// How far groups may be off: the standard deviation of their durations as a part of what is expected.
+    /// A group that is not there is off as usual.
+    pub spread: BTreeMap<GroupId, f64>,
 }
 
 /// One cluster of a [`Scene`].

@@ -138,7 +138,7 @@ impl Play<'_> {
     }
 
     /// Does what a process can do now.
-    fn go_on(&mut self, id: ProcessId) {
+    pub(crate) fn go_on(&mut self, id: ProcessId) {
         let Some(process) = self.processes.get_mut(&id) else {
             return;
         };

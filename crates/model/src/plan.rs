@@ -37,3 +37,15 @@ pub struct GroupPlan {
     /// among its selected specs, counted anew after each report; `None` for no limit.
     pub limit: Option<Duration>,
 }
+
+/// What was expected of a target before it began, from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// How long it takes when every spec takes what it is expected to.
+    pub expected: Duration,
+    /// One of ten targets like it is over earlier.
+    pub low: Duration,
+    /// One of ten targets like it is over later.
+    pub high: Duration,
+}

@@ -39,6 +39,7 @@ mod balance;
 mod cluster;
 mod group;
 mod handle;
+mod look;
 mod opening;
 mod pace;
 mod pool;
@@ -62,6 +63,7 @@ use multibeam_model::{
     AttemptId, Cause, ClusterId, LossCause, Moment, ProcessId, SessionId, TargetId, WorkerId,
 };
 
+pub use look::ProcessView;
 pub use recover::{Recovered, RecoveredGroup, RecoveredSession, RecoveredTarget, Takeover};
 
 /// What does not change during a run.

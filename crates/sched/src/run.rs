@@ -415,7 +415,12 @@ impl Run {
     /// wrong by a common factor, the time that has passed counts as they count. One that is late is
     /// taken to need as long again as it is late.
     pub(crate) fn remaining(&self, running: &Running) -> Duration {
-        let elapsed = self.now.since(running.since);
+        self.remaining_at(running, self.now)
+    }
+
+    /// The same from a moment on at which nothing has been heard.
+    pub(crate) fn remaining_at(&self, running: &Running, now: Moment) -> Duration {
+        let elapsed = now.since(running.since);
         let pace = self.target(running.attempt.target).map_or(1.0, Target::pace);
         elapsed.div_f64(pace).abs_diff(running.expected)
     }

@@ -48,7 +48,12 @@ pub fn plan() -> TargetPlan {
 pub fn scene(plan: TargetPlan, clusters: u32, slots: u32) -> Scene {
     let ids = (0..clusters).map(ClusterId).collect();
     Scene {
-        targets: vec![TargetScene { name: "v1.30".to_owned(), clusters: ids, plan }],
+        targets: vec![TargetScene {
+            name: "v1.30".to_owned(),
+            clusters: ids,
+            plan,
+            spread: Default::default(),
+        }],
         clusters: (0..clusters).map(|c| ClusterScene::new(&format!("c{c}"), slots)).collect(),
         costs: Costs::default(),
     }
