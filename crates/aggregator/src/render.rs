@@ -24,8 +24,8 @@ use crate::{Handle, LedgerError};
 
 pub use follow::Follower;
 pub use run_json::{
-    CleanedJson, LostAttemptJson, RUN_JSON_FORMAT, RunJson, SessionJson, SpecStateJson, SpecsJson,
-    SuiteJson, TargetJson,
+    CleanedJson, LostAttemptJson, PlannedJson, RUN_JSON_FORMAT, RunJson, SessionJson,
+    SpecStateJson, SpecsJson, SuiteJson, TargetJson,
 };
 pub use source::TargetReport;
 

@@ -4,6 +4,7 @@ mod aggregator;
 mod compare;
 mod conformance;
 mod coordinator;
+mod history;
 mod mode;
 
 use std::path::PathBuf;
@@ -14,8 +15,13 @@ pub use aggregator::{
     AggregatorArgs, AggregatorCommand, AggregatorServeArgs, MemberArg, MembersPlace,
 };
 pub use compare::{CompareArgs, ExportArgs, ExportFormat};
-pub use conformance::{ConformanceArgs, ConformanceCommand, ListsArgs, ReportFormat, VerifyArgs};
+pub use conformance::{
+    ConformanceArgs, ConformanceCommand, ListsArgs, ReportFormat, StatsArgs, VerifyArgs,
+};
 pub use coordinator::CoordinatorArgs;
+pub use history::{
+    HistoryArgs, HistoryCommand, HistoryExportArgs, HistoryImportArgs, HistoryListArgs,
+};
 pub use mode::ModeArg;
 
 /// Run a Ginkgo suite as many beams and get one report per target.
@@ -86,6 +92,8 @@ pub enum Command {
     Cancel(CancelArgs),
     /// List the runs.
     Runs(RunsArgs),
+    /// Show, write, or add how long specs took in earlier runs: plans and schedules rest on it.
+    History(HistoryArgs),
     /// Check a run file, or print the JSON schema of run files.
     Check(CheckArgs),
     /// Hold results or a submission against the rules of the certification.
@@ -184,6 +192,9 @@ pub struct PlanArgs {
     /// Plan what this mode selects instead of what the run file does.
     #[arg(long, value_enum, value_name = "NAME")]
     pub mode: Option<ModeArg>,
+    /// Where the durations of earlier runs are.
+    #[command(flatten)]
+    pub place: Place,
     /// What one suite process is taken to need.
     #[arg(long, value_name = "MIB", default_value_t = 256,
           value_parser = clap::value_parser!(u64).range(1..=1_048_576))]

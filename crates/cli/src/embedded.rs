@@ -9,6 +9,8 @@ use std::time::Duration;
 use multibeam_aggregator::services::{ledger_server, results_server};
 use multibeam_aggregator::{Aggregator, Handle, Store};
 use multibeam_coordinator::{CoordinatorService, Hub};
+use multibeam_history::History;
+use multibeam_model::lesson::Lesson;
 use multibeam_model::run::{ClusterSpec, RunSpec};
 use multibeam_model::status::RunStatus;
 use multibeam_model::{RunId, WorkerId};
@@ -55,11 +57,15 @@ pub enum Start {
 }
 
 impl Embedded {
-    /// Starts everything and the run itself.
+    /// Starts everything and the run itself; `known` are the durations of earlier runs.
     ///
     /// # Errors
     /// What went wrong was said.
-    pub async fn start(start: Start, directory: &RunDirectory) -> Result<Self, Exit> {
+    pub async fn start(
+        start: Start,
+        directory: &RunDirectory,
+        known: History,
+    ) -> Result<Self, Exit> {
         let environment = |error: &dyn std::error::Error| fail(Exit::ENVIRONMENT, error);
         let store = Store::open(directory.ledger()).map_err(|error| environment(&error))?;
         let ledger = Aggregator::alone(store).map_err(|error| environment(&error))?;
@@ -91,9 +97,11 @@ impl Embedded {
             .await
             .map_err(|error| environment(&error))?;
         // The lock on `alive` has shown that no earlier suite process of this run lives.
-        let service = CoordinatorServer::new(CoordinatorService::new(hub, host.clone()).alone())
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        let service = CoordinatorServer::new(
+            CoordinatorService::new(hub, host.clone()).alone().remembering(known),
+        )
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
         let router = memory::server()
             .layer(roles::coordinator())
             .add_service(service.clone())
@@ -193,6 +201,12 @@ impl Embedded {
         let run = &self.served.run;
         eprintln!("  (hint: `multibeam run --resume {run}` goes on with it once that is mended)");
         Err(failed)
+    }
+
+    /// What its targets have taught that are over.
+    #[must_use]
+    pub fn lessons(&self) -> Vec<Lesson> {
+        self.ledger.read(|ledger| ledger.history().lessons())
     }
 
     /// Ends everything. What the ledger has stays.

@@ -13,6 +13,8 @@ pub mod embedded;
 pub mod exit;
 pub mod files;
 pub mod follow;
+mod history;
+mod history_view;
 pub mod kubeconfigs;
 pub mod load;
 pub mod online;

@@ -5,9 +5,9 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use multibeam_model::run::RunSpec;
-use multibeam_runfile::{Diagnostics, Mode, Place, RunFile, Styles};
+use multibeam_runfile::{Diagnostics, Mode, RunFile, Styles};
 
-use crate::args::ColorChoice;
+use crate::args::{ColorChoice, Place};
 use crate::convert;
 use crate::exit::Exit;
 use crate::view::Style;
@@ -26,7 +26,19 @@ pub struct Loaded {
     /// Its name, for findings about it.
     pub name: String,
     /// Where the kubeconfig of each cluster is named, by the cluster's name.
-    pub kubeconfigs: BTreeMap<String, Place>,
+    pub kubeconfigs: BTreeMap<String, multibeam_runfile::Place>,
+}
+
+impl Loaded {
+    /// The results directory that counts. The command line wins over the run file, whose own default is
+    /// the same as ours.
+    #[must_use]
+    pub fn results_at<'a>(&'a self, place: &'a Place) -> &'a Path {
+        match place.results == Path::new("results") {
+            true => &self.results,
+            false => &place.results,
+        }
+    }
 }
 
 /// Reads a run file, whose specs a mode may select. Mistakes and warnings go to standard error.

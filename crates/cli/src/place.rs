@@ -31,6 +31,12 @@ impl RunDirectory {
         &self.path
     }
 
+    /// The results directory that it lies in.
+    #[must_use]
+    pub fn results(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
     /// The run's name.
     #[must_use]
     pub fn name(&self) -> String {

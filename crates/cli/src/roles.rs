@@ -17,7 +17,7 @@ pub(crate) fn coordinator() -> RequireRole {
     for call in ["Work", "UploadCatalog"] {
         rules = rules.allow(format!("{COORDINATOR}/{call}"), &[Role::Worker]);
     }
-    for call in ["Submit", "Watch", "Cancel", "ListRuns", "Status"] {
+    for call in ["Submit", "Watch", "Cancel", "ListRuns", "Status", "ReadHistory", "Learn"] {
         rules = rules.allow(format!("{COORDINATOR}/{call}"), &[Role::User]);
     }
     rules
@@ -43,7 +43,7 @@ pub(crate) fn aggregator() -> RequireRole {
         .allow(format!("{LEDGER}/Propose"), &[Role::Coordinator, Role::Aggregator])
         .allow(format!("{LEDGER}/Attend"), &[Role::Coordinator, Role::Aggregator])
         .allow(format!("{LEDGER}/Report"), &[Role::Worker, Role::Aggregator]);
-    for call in ["ReadRun", "ReadCatalog", "ListRuns"] {
+    for call in ["ReadRun", "ReadCatalog", "ListRuns", "ReadHistory"] {
         rules = rules.allow(format!("{LEDGER}/{call}"), &[Role::User, Role::Coordinator]);
     }
     rules

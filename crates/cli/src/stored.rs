@@ -1,9 +1,12 @@
 //! A run whose program is gone: its ledger is read where it lies.
 
-use multibeam_aggregator::render::RunJson;
+use std::time::Duration;
+
+use multibeam_aggregator::render::{PlannedJson, RunJson};
 use multibeam_aggregator::services::results_server;
 use multibeam_aggregator::{Aggregator, Handle, Store};
 use multibeam_model::RunId;
+use multibeam_model::plan::Planned;
 use multibeam_model::record::RunRecord;
 use multibeam_model::run::RunSpec;
 use multibeam_model::status::{Failure, RunStatus, TargetStatus};
@@ -77,10 +80,19 @@ impl Stored {
 
     /// Closes the ledger.
     pub async fn close(self) {
-        let _ = self.tasks.shutdown(std::time::Duration::from_secs(5)).await;
+        let _ = self.tasks.shutdown(Duration::from_secs(5)).await;
         if let Err(error) = self.ledger.shutdown().await {
             tracing::warn!(%error, "the ledger did not close well");
         }
+    }
+}
+
+fn planned(json: PlannedJson) -> Planned {
+    let time = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    Planned {
+        expected: time(json.expected_seconds),
+        low: time(json.low_seconds),
+        high: time(json.high_seconds),
     }
 }
 
@@ -103,6 +115,7 @@ pub fn status_of(summary: &RunJson) -> RunStatus {
         TargetStatus {
             name: target.name.clone(),
             prepared: target.suite.is_some(),
+            planned: target.planned.map(planned),
             selected: specs.selected,
             done: specs.states.values().sum(),
             states: specs.states,

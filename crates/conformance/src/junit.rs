@@ -46,6 +46,8 @@ pub struct Case {
     pub line: u64,
     /// How it ended.
     pub state: CaseState,
+    /// The `time`: seconds, as they stand there; empty when there are none.
+    pub time: String,
 }
 
 /// The counters of a header; those that are not there or are no numbers are `None`.
@@ -261,8 +263,9 @@ fn start(
             (Element::Other, Some(item))
         }
         (Some(Element::Suite), "testcase") => {
-            let name = attributes.text("name").to_owned();
-            *case = Some(Case { name, line, state: CaseState::Passed });
+            let text = |name| attributes.text(name).to_owned();
+            let (name, time) = (text("name"), text("time"));
+            *case = Some(Case { name, line, state: CaseState::Passed, time });
             (Element::Case, None)
         }
         (Some(Element::Case), name) => {

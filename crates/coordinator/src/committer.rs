@@ -23,6 +23,9 @@ const BATCH: usize = 256;
 /// Something a run wants done, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Effect {
+    /// To be told to the ledger before that. Nothing depends on it: a ledger that does not take it costs
+    /// the run nothing.
+    pub(crate) records: Vec<Command>,
     /// To be durable first.
     pub(crate) decisions: Vec<Decision>,
     /// To be sent when all of them took effect.
@@ -138,6 +141,9 @@ impl Committer {
     /// # Errors
     /// When it never will.
     async fn commit(&self, mut batch: Vec<Effect>) -> Result<Performed, Status> {
+        for effect in &mut batch {
+            self.record_all(std::mem::take(&mut effect.records)).await;
+        }
         if batch.iter().any(judge::is_verdict) {
             let record = self.record().await?;
             batch.iter_mut().for_each(|effect| judge::raise(effect, &record));
@@ -165,6 +171,18 @@ impl Committer {
             performed.not_taken = not_taken.inputs(record.as_ref());
         }
         Ok(performed)
+    }
+
+    /// Tells the ledger what it may remember or not: one of an earlier version does not. One by one,
+    /// because they are large.
+    async fn record_all(&self, records: Vec<Command>) {
+        for record in records {
+            if let Err(status) = self.ledger.propose(&[record]).await {
+                let message = status.message();
+                tracing::warn!(run = %self.run, message, "the ledger does not take durations");
+                return;
+            }
+        }
     }
 
     async fn record(&self) -> Result<RunRecord, Status> {

@@ -28,6 +28,8 @@ struct Inner {
     state: State,
     /// How often a run was read.
     reads: u64,
+    /// It takes nothing but the first format: not all of its members are upgraded.
+    old: bool,
     /// The epochs whose office was given back.
     left: Vec<u64>,
 }
@@ -51,6 +53,16 @@ impl FakeLedger {
     pub(crate) fn apply(&self, command: &Command) -> Reply {
         let state = &mut self.inner().state;
         state.apply(state.applied() + 1, command)
+    }
+
+    /// From now on it takes only what the first version knew.
+    pub(crate) fn be_old(&self) {
+        self.inner().old = true;
+    }
+
+    /// How many specs it remembers.
+    pub(crate) fn remembers(&self) -> usize {
+        self.inner().state.history().specs()
     }
 
     pub(crate) fn reads(&self) -> u64 {
@@ -79,6 +91,9 @@ impl Service for FakeLedger {
         request: Request<wire::ProposeRequest>,
     ) -> Result<Response<wire::ProposeResponse>, Status> {
         let commands = request.into_inner().commands;
+        if self.inner().old && commands.iter().any(|bytes| bytes[0] > 1) {
+            return Err(Status::failed_precondition("not taken yet"));
+        }
         let commands = commands.iter().map(|bytes| Command::decode(bytes).unwrap());
         let replies = commands.map(|command| self.apply(&command).encode().into()).collect();
         Ok(Response::new(wire::ProposeResponse { replies }))
@@ -109,6 +124,16 @@ impl Service for FakeLedger {
         _: Request<wire::ReadCatalogRequest>,
     ) -> Result<Response<Self::ReadCatalogStream>, Status> {
         Err(Status::not_found("payloads are not kept"))
+    }
+
+    type ReadHistoryStream = Self::ReadCatalogStream;
+
+    async fn read_history(
+        &self,
+        _: Request<wire::ReadHistoryRequest>,
+    ) -> Result<Response<Self::ReadHistoryStream>, Status> {
+        let data = self.inner().state.history().encode().into();
+        Ok(Response::new(Box::pin(tokio_stream::iter([Ok(wire::Chunk { data })]))))
     }
 
     async fn list_runs(

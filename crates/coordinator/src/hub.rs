@@ -37,6 +37,7 @@ pub(crate) struct Task {
     workers: Workers,
     runs: BTreeMap<RunId, ActiveRun>,
     doubts: Doubts,
+    /// Committers of runs, and what looks ahead for them.
     committers: JoinSet<()>,
     /// When this coordinator last knew that it was in office; `None` when it cannot lose it.
     confirmed: Option<watch::Receiver<Instant>>,
@@ -113,7 +114,10 @@ impl Task {
                     None => break,
                 },
                 () = self.clock.sleep_until(deadline) => self.tick(),
-                _ = lease_check.tick() => self.expire_workers(),
+                _ = lease_check.tick() => {
+                    self.expire_workers();
+                    self.look_ahead_everywhere();
+                }
                 Some(done) = self.committers.join_next() => {
                     if let Err(error) = done && error.is_panic() {
                         std::panic::resume_unwind(error.into_panic());
@@ -138,6 +142,10 @@ impl Task {
             ToHub::Disconnected { worker, stream } => self.workers.disconnect(&worker, stream),
             ToHub::Catalog { run, target, sent } => {
                 self.with_run(&run, |run| run.catalog(target, *sent, now));
+                self.look_ahead(&run, now);
+            }
+            ToHub::Foreseen { run, answer, took } => {
+                self.with_run(&run, |run| run.foreseen(answer, took, now));
             }
             ToHub::ServedBy { run, target, reply } => {
                 let _ = reply.send(self.runs.get(&run).and_then(|run| run.served_by(target)));
@@ -380,6 +388,30 @@ impl Task {
                 self.with_run(&run, |run| run.worker_lost(&gone.worker, "not heard from", now));
             }
         }
+    }
+
+    fn look_ahead_everywhere(&mut self) {
+        let now = self.clock.now();
+        for run in self.runs.keys().cloned().collect::<Vec<_>>() {
+            self.look_ahead(&run, now);
+        }
+    }
+
+    /// Has a run played that wants to know what is ahead.
+    fn look_ahead(&mut self, id: &RunId, now: Moment) {
+        let question = self.runs.get_mut(id).and_then(|run| run.look_ahead(now));
+        let Some(question) = question else { return };
+        let (run, inbox) = (id.clone(), self.inbox.clone());
+        self.committers.spawn(async move {
+            let begun = Instant::now();
+            let played = tokio::task::spawn_blocking(|| question.play()).await;
+            let answer = played.inspect_err(|error| {
+                tracing::error!(%run, %error, "what is ahead of a run cannot be played");
+            });
+            let took = begun.elapsed();
+            // The hub may be gone.
+            let _ = inbox.send(ToHub::Foreseen { run, answer: answer.ok(), took }).await;
+        });
     }
 
     /// Lets a run do something and sends what needs no commit.

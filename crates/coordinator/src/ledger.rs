@@ -1,17 +1,19 @@
 //! The coordinator's way to the ledger.
 
 use bytes::Bytes;
+use multibeam_history::History;
 use multibeam_model::command::{Command, Refusal, Reply};
 use multibeam_model::record::RunRecord;
 use multibeam_model::{Epoch, RunId, TargetId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::aggregator::v1::{
-    AttendRequest, ListRunsRequest, ProposeRequest, ReadCatalogRequest, ReadRunRequest, RunRow,
+    AttendRequest, Chunk, ListRunsRequest, ProposeRequest, ReadCatalogRequest, ReadHistoryRequest,
+    ReadRunRequest, RunRow,
 };
 use multibeam_rt::backoff::{Backoff, random, retry};
 use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::Inject;
-use tonic::Status;
+use tonic::{Status, Streaming};
 
 use crate::clock::wall;
 
@@ -92,16 +94,32 @@ impl Ledger {
     /// The catalog of a target, as it was admitted.
     pub(crate) async fn catalog(&self, run: &RunId, target: TargetId) -> Result<Vec<u8>, Status> {
         let request = ReadCatalogRequest { run: run.0.clone(), target: target.0 };
-        let mut chunks = self.client.clone().read_catalog(request).await?.into_inner();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = chunks.message().await? {
-            bytes.extend_from_slice(&chunk.data);
-        }
-        Ok(bytes)
+        collect(self.client.clone().read_catalog(request).await?.into_inner()).await
+    }
+
+    /// How long specs took in earlier runs.
+    pub(crate) async fn history(&self) -> Result<History, Status> {
+        let bytes = self.history_encoded().await?;
+        History::decode(&bytes).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    /// The same as it is sent.
+    pub(crate) async fn history_encoded(&self) -> Result<Vec<u8>, Status> {
+        let request = ReadHistoryRequest { stale: false };
+        collect(self.client.clone().read_history(request).await?.into_inner()).await
     }
 
     /// All runs.
     pub(crate) async fn runs(&self) -> Result<Vec<RunRow>, Status> {
         Ok(self.client.clone().list_runs(ListRunsRequest { stale: false }).await?.into_inner().runs)
     }
+}
+
+/// All bytes of a stream.
+async fn collect(mut chunks: Streaming<Chunk>) -> Result<Vec<u8>, Status> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.message().await? {
+        bytes.extend_from_slice(&chunk.data);
+    }
+    Ok(bytes)
 }

@@ -11,7 +11,7 @@
 mod clock;
 mod committer;
 mod doubt;
-pub mod durations;
+mod expected;
 #[cfg(test)]
 mod fake;
 mod hub;

@@ -1,5 +1,7 @@
 //! What the hub is told, and what it answers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use multibeam_ginkgo::admission::Admission;
 use multibeam_ginkgo::catalog::Catalog;
@@ -12,7 +14,7 @@ use tonic::Status;
 
 use crate::committer::Performed;
 use crate::doubt::Doubt;
-use crate::run::Begin;
+use crate::run::{Answer, Begin};
 use crate::workers::ToStream;
 
 /// The largest catalog taken, in bytes before compression: about 500,000 specs.
@@ -42,6 +44,8 @@ pub(crate) enum ToHub {
     Abandon { run: RunId },
     /// Somebody waits until nothing of a run is alive.
     Settle { doubt: Doubt, reply: oneshot::Sender<()> },
+    /// A run was played as it asked for, in that time; without an answer when that failed.
+    Foreseen { run: RunId, answer: Option<Answer>, took: Duration },
     /// Somebody watches a run.
     Watch { run: RunId, reply: oneshot::Sender<Option<Watched>> },
 }

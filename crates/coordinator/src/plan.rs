@@ -1,14 +1,14 @@
-//! From a catalog to what the scheduler has to know of it.
+//! From a catalog to what the scheduler, and a forecast, have to know of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use multibeam_forecast::{ClusterScene, Costs, Scene, TargetScene};
 use multibeam_ginkgo::catalog::{Catalog, SpecIndex};
+use multibeam_history::Durations;
 use multibeam_model::plan::{GroupPlan, TargetPlan};
-use multibeam_model::run::SpecTimeout;
-use multibeam_model::{GroupId, TargetId};
-
-use crate::durations::Durations;
+use multibeam_model::run::{ClusterSpec, RunSpec, SpecTimeout};
+use multibeam_model::{ClusterId, GroupId, TargetId};
 
 /// The plan of a target: its groups with at least one selected spec.
 #[must_use]
@@ -48,6 +48,51 @@ pub fn target_plan(
         });
     }
     TargetPlan { target, groups }
+}
+
+/// How far the groups of a target may be off, as a part of what is expected of each.
+#[must_use]
+pub fn target_spread(catalog: &Catalog, durations: &Durations) -> BTreeMap<GroupId, f64> {
+    let all = catalog.groups.iter().chain(&catalog.serial_groups);
+    let spread = |specs: &Vec<SpecIndex>| {
+        let estimates =
+            selected(catalog, specs).map(|spec| durations.estimate(&catalog.full_text(spec)));
+        // Specs are late or early each for itself, so their variances add up.
+        let (expected, variance) = estimates.fold((0.0, 0.0), |(expected, variance), one| {
+            let spread = one.spread.as_secs_f64();
+            (expected + one.expected.as_secs_f64(), spread.mul_add(spread, variance))
+        });
+        (expected > 0.0).then(|| f64::sqrt(variance) / expected)
+    };
+    let spreads = all.enumerate().filter_map(|(id, specs)| Some((group_id(id), spread(specs)?)));
+    spreads.collect()
+}
+
+/// A run as a forecast wants it: all its targets with their plans, and the workers that the run file
+/// speaks of.
+#[must_use]
+pub fn scene(
+    run: &RunSpec,
+    mut planned: impl FnMut(TargetId) -> (TargetPlan, BTreeMap<GroupId, f64>),
+) -> Scene {
+    let targets = (0..).map(TargetId).zip(&run.targets).map(|(id, target)| {
+        let (plan, spread) = planned(id);
+        TargetScene {
+            name: target.name.clone(),
+            clusters: target.clusters.iter().copied().map(ClusterId).collect(),
+            plan,
+            spread,
+        }
+    });
+    let cluster = |cluster: &ClusterSpec| ClusterScene {
+        workers: vec![cluster.processes; cluster.workers as usize],
+        ..ClusterScene::new(&cluster.name, 0)
+    };
+    Scene {
+        targets: targets.collect(),
+        clusters: run.clusters.iter().map(cluster).collect(),
+        costs: Costs::default(),
+    }
 }
 
 fn selected<'a>(

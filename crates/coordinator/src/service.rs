@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use multibeam_history::History;
 use multibeam_model::command::{Change, Command, Refusal, Reply};
+use multibeam_model::lesson::Lesson;
 use multibeam_model::link::WorkerMessage;
 use multibeam_model::{RunId, TargetId};
 use multibeam_proto::coordinator::v1 as wire;
@@ -21,6 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::wall;
+use crate::expected::Expected;
 use crate::messages::{SentCatalog, ToHub, Watched};
 use crate::office::Hub;
 use crate::run::Begin;
@@ -39,6 +42,8 @@ pub struct CoordinatorService {
     host: String,
     /// Whether an earlier coordinator may have left processes running.
     heir: bool,
+    /// What is known of durations besides what the ledger remembers.
+    known: Arc<History>,
 }
 
 type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -47,7 +52,7 @@ impl CoordinatorService {
     /// The service in front of a hub.
     #[must_use]
     pub fn new(hub: Hub, host: String) -> Self {
-        Self { hub, streams: Arc::default(), host, heir: true }
+        Self { hub, streams: Arc::default(), host, heir: true, known: Arc::default() }
     }
 
     /// The same for a coordinator whose predecessors' suite processes are known to be dead, so that
@@ -57,6 +62,12 @@ impl CoordinatorService {
         Self { heir: false, ..self }
     }
 
+    /// The same with durations that its ledger need not know.
+    #[must_use]
+    pub fn remembering(self, known: History) -> Self {
+        Self { known: Arc::new(known), ..self }
+    }
+
     async fn create(&self, run: String, spec_json: Vec<u8>) -> Result<RunId, Status> {
         let _ = self.hub.term()?;
         let spec = read_spec(&spec_json)?;
@@ -64,9 +75,11 @@ impl CoordinatorService {
         let seed = spec.seed.unwrap_or_else(random_seed);
         let create = Command::CreateRun { run: run.clone(), spec: spec_json, seed, at: wall() };
         expect(self.hub.ledger.propose(&[create]).await?)?;
+        let expected = Expected::of(&self.hub.ledger, &self.known, &spec).await;
         self.begin(Begin {
             run: run.clone(),
             spec,
+            expected,
             seed,
             recovered: None,
             catalogs: BTreeMap::new(),
@@ -263,6 +276,32 @@ impl Coordinator for CoordinatorService {
         let watched = self.watched(&RunId(request.into_inner().run)).await?;
         let status_json = json(&watched.status)?;
         Ok(Response::new(wire::StatusResponse { status_json }))
+    }
+
+    type ReadHistoryStream = BoxStream<multibeam_proto::aggregator::v1::Chunk>;
+
+    async fn read_history(
+        &self,
+        _request: Request<wire::ReadHistoryRequest>,
+    ) -> Result<Response<Self::ReadHistoryStream>, Status> {
+        let _ = self.hub.term()?;
+        let history = self.hub.ledger.history_encoded().await?;
+        let chunk = |data| Ok(multibeam_proto::aggregator::v1::Chunk { data });
+        let chunks = multibeam_proto::chunks(history.into()).map(chunk);
+        Ok(Response::new(Box::pin(tokio_stream::iter(chunks))))
+    }
+
+    async fn learn(
+        &self,
+        request: Request<wire::LearnRequest>,
+    ) -> Result<Response<wire::LearnResponse>, Status> {
+        let _ = self.hub.term()?;
+        let history = History::decode(&request.into_inner().history)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        for part in history.lessons().into_iter().flat_map(Lesson::parts) {
+            expect(self.hub.ledger.propose(&[Command::Learn(part)]).await?)?;
+        }
+        Ok(Response::new(wire::LearnResponse {}))
     }
 }
 

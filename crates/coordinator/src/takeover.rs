@@ -1,8 +1,10 @@
 //! The runs that an earlier coordinator has left under way, as the ledger knows them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use multibeam_history::History;
 use multibeam_model::record::{RunRecord, TargetRecord};
 use multibeam_model::{RunId, TargetId};
 use multibeam_proto::aggregator::v1::RunState;
@@ -10,6 +12,7 @@ use multibeam_rt::backoff::{Recover as _, Recovery};
 use multibeam_sched::Recovered;
 use tonic::Status;
 
+use crate::expected::Expected;
 use crate::ledger::Ledger;
 use crate::messages::SentCatalog;
 use crate::run::Begin;
@@ -49,6 +52,7 @@ async fn open_run(
         return Ok(None);
     }
     let spec = read_spec(&record.spec)?;
+    let expected = Expected::of(ledger, &Arc::<History>::default(), &spec).await;
     let recovered = Recovered::take_over(&record, spec.limits.patience() + margin);
     let sessions = recovered.takeover.as_ref().map(|takeover| takeover.sessions.len());
     let live = record.live().count();
@@ -61,6 +65,7 @@ async fn open_run(
         admitted: admitted(ledger, &record).await?,
         ended: record.targets.iter().filter_map(end).collect(),
         recovered: Some(recovered),
+        expected,
         holder: holder.to_owned(),
         spec,
     }))

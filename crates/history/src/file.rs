@@ -104,8 +104,8 @@ pub enum FileError {
         /// Its first line, in short.
         found: String,
     },
-    /// It cannot be read or written.
-    #[error("it cannot be read or written")]
+    /// It cannot be read.
+    #[error("it cannot be read")]
     Io(#[from] io::Error),
 }
 
@@ -282,24 +282,22 @@ fn short(field: &str) -> String {
 ///
 /// # Errors
 /// When the output takes no more.
-pub fn write(out: impl Write, history: &History) -> Result<(), FileError> {
+pub fn write(out: impl Write, history: &History) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
-    let failed = |error: csv::Error| FileError::Io(error.into());
-    csv.write_record(COLUMNS).map_err(failed)?;
+    csv.write_record(COLUMNS)?;
     for row in history.rows() {
         for seen in &row.seen {
             let seconds = seen.took.as_secs_f64().to_string();
             let labels = match seen.labels.is_empty() {
                 true => String::new(),
-                false => serde_json::to_string(seen.labels).map_err(io::Error::from)?,
+                false => serde_json::to_string(seen.labels)?,
             };
             let ended = jiff::Timestamp::from_nanosecond(seen.at.0.into()).unwrap_or_default();
             let ended = ended.to_string();
-            csv.write_record([row.spec, &seconds, &labels, seen.source, &ended]).map_err(failed)?;
+            csv.write_record([row.spec, &seconds, &labels, seen.source, &ended])?;
         }
     }
-    csv.flush()?;
-    Ok(())
+    csv.flush()
 }
 
 #[cfg(test)]

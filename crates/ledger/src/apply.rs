@@ -34,6 +34,8 @@ impl Ledger {
             // The nodes compare states; the state itself has no part in it.
             Command::Witness { .. } => Reply::Done,
             Command::Raise { format } => self.raise(*format),
+            Command::Learn(lesson) => self.learn(lesson),
+            Command::Plan { run, target, planned } => self.plan(run, *target, *planned),
             Command::Run { run, change } => {
                 let epoch = self.epoch();
                 self.digests.forget(run);
@@ -67,6 +69,7 @@ impl Ledger {
         for run in runs {
             self.runs.remove(run);
             self.digests.forget(run);
+            self.forget_plan(run);
         }
         Reply::Done
     }

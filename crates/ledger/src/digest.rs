@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use multibeam_model::RunId;
-use multibeam_model::record::RunRecord;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -14,9 +13,12 @@ use crate::Ledger;
 
 pub(crate) type Hash = [u8; 32];
 
-/// The hashes of runs that have not changed since these were taken.
+/// The hashes of what has not changed since these were taken.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Digests(BTreeMap<RunId, Hash>);
+pub(crate) struct Digests {
+    runs: BTreeMap<RunId, Hash>,
+    expectations: Option<Hash>,
+}
 
 /// They follow from the state, and two states do not differ by what is known of them.
 impl PartialEq for Digests {
@@ -30,7 +32,12 @@ impl Eq for Digests {}
 impl Digests {
     /// The run has changed, or is gone.
     pub(crate) fn forget(&mut self, run: &RunId) {
-        self.0.remove(run);
+        self.runs.remove(run);
+    }
+
+    /// The history has changed, or what is expected of a target.
+    pub(crate) fn forget_expectations(&mut self) {
+        self.expectations = None;
     }
 }
 
@@ -42,24 +49,30 @@ impl Ledger {
         digest.update(encode(&(self.applied, self.format, &self.members, &self.claim)));
         for (id, run) in &self.runs {
             // A run's record has its id.
-            digest.update(self.digests.0.get(id).copied().unwrap_or_else(|| of(run)));
+            digest.update(self.digests.runs.get(id).copied().unwrap_or_else(|| of(run)));
+        }
+        // Nothing, where there is nothing: a member of an earlier version comes to the same hash.
+        if !self.expectations.is_empty() {
+            digest.update(self.digests.expectations.unwrap_or_else(|| of(&self.expectations)));
         }
         digest.finalize().into()
     }
 
     /// The same, and keeps what the next time needs.
     pub(crate) fn hash_and_keep(&mut self) -> Hash {
-        for (id, run) in &self.runs {
-            if !self.digests.0.contains_key(id) {
-                self.digests.0.insert(id.clone(), of(run));
+        let Self { runs, expectations, digests, .. } = self;
+        for (id, run) in runs {
+            if !digests.runs.contains_key(id) {
+                digests.runs.insert(id.clone(), of(run));
             }
         }
+        digests.expectations.get_or_insert_with(|| of(expectations));
         self.hash()
     }
 }
 
-fn of(run: &RunRecord) -> Hash {
-    Sha256::digest(encode(run)).into()
+fn of(value: &impl Serialize) -> Hash {
+    Sha256::digest(encode(value)).into()
 }
 
 fn encode(value: &impl Serialize) -> Vec<u8> {

@@ -2,7 +2,8 @@
 //!
 //! [`Ledger::apply`] takes the commands of a log one by one and answers each. It decides what
 //! counts: which coordinator is in office, which attempt of a group is live, when an attempt is
-//! sealed, what a loss voids. [`merge`] turns a run's record into the list of what goes into a
+//! sealed, what a loss voids. It remembers how long specs took ([`History`]) when their runs are long
+//! forgotten. [`merge`] turns a run's record into the list of what goes into a
 //! target's report.
 //!
 //! What this crate never does: it reads no clock, draws no random number, iterates in no
@@ -16,6 +17,7 @@
 mod apply;
 mod attempt;
 mod digest;
+mod expectations;
 pub mod merge;
 pub mod node;
 mod parts;
@@ -28,13 +30,16 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use multibeam_history::History;
+use multibeam_model::plan::Planned;
 use multibeam_model::record::RunRecord;
-use multibeam_model::{Epoch, RunId, Timestamp};
+use multibeam_model::{Epoch, RunId, TargetId, Timestamp};
 use node::disk::NodeId;
 use node::members::Member;
 use serde::{Deserialize, Serialize};
 
 use digest::Digests;
+use expectations::Expectations;
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 
 /// The state of the ledger.
@@ -49,6 +54,10 @@ pub struct Ledger {
     /// The newest claim of office.
     claim: Option<Claim>,
     runs: BTreeMap<RunId, RunRecord>,
+    /// What commands of format 2 have brought. Snapshots and hashes have it behind the rest, and not at
+    /// all while it is empty: an earlier version knows nothing of it.
+    #[serde(skip)]
+    expectations: Expectations,
     /// No part of the state.
     #[serde(skip)]
     digests: Digests,
@@ -65,6 +74,7 @@ impl Default for Ledger {
             members: BTreeMap::new(),
             claim: None,
             runs: BTreeMap::new(),
+            expectations: Expectations::default(),
             digests: Digests::default(),
         }
     }
@@ -123,6 +133,18 @@ impl Ledger {
     #[must_use]
     pub fn run(&self, id: &RunId) -> Option<&RunRecord> {
         self.runs.get(id)
+    }
+
+    /// How long specs took in earlier runs, also in those that are forgotten.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.expectations.history
+    }
+
+    /// What was expected of a target before it began, if somebody has said so.
+    #[must_use]
+    pub fn planned(&self, run: &RunId, target: TargetId) -> Option<&Planned> {
+        self.expectations.planned.get(run)?.get(&target)
     }
 
     /// All runs, by id.

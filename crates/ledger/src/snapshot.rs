@@ -1,11 +1,16 @@
 //! The state as bytes: for the disk, and for sending it to a node that lags behind.
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::Ledger;
 
-/// The format of the snapshots this build writes.
-pub const SNAPSHOT_FORMAT: u8 = 2;
+/// The newest format of snapshots that this build reads. It writes that only when there is something
+/// that the one before does not have: until all members are upgraded they read each other's states.
+pub const SNAPSHOT_FORMAT: u8 = 3;
+
+/// The format without a history.
+const PLAIN_FORMAT: u8 = 2;
 
 const HASH_LEN: usize = 32;
 
@@ -14,7 +19,7 @@ const HASH_LEN: usize = 32;
 pub enum SnapshotError {
     /// The bytes are of a format this build does not know.
     #[error(
-        "snapshot format {found} is unknown, expected {SNAPSHOT_FORMAT} (hint: upgrade this node)"
+        "snapshot format {found} is unknown, expected {PLAIN_FORMAT} or {SNAPSHOT_FORMAT} (hint: upgrade this node)"
     )]
     Format {
         /// The format found.
@@ -35,12 +40,16 @@ pub enum SnapshotError {
 }
 
 impl Ledger {
-    /// The state as bytes: format, hash, state.
+    /// The state as bytes: format, hash, state, and in format 3 the expectations.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        let body = self.body();
+        let plain = self.expectations.is_empty();
+        let mut body = encode(Vec::new(), self);
+        if !plain {
+            body = encode(body, &self.expectations);
+        }
         let mut bytes = Vec::with_capacity(1 + HASH_LEN + body.len());
-        bytes.push(SNAPSHOT_FORMAT);
+        bytes.push(if plain { PLAIN_FORMAT } else { SNAPSHOT_FORMAT });
         bytes.extend_from_slice(&Sha256::digest(&body));
         bytes.extend_from_slice(&body);
         bytes
@@ -53,7 +62,7 @@ impl Ledger {
     pub fn from_snapshot(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let short = SnapshotError::Short { len: bytes.len() };
         let (&format, rest) = bytes.split_first().ok_or(short)?;
-        if format != SNAPSHOT_FORMAT {
+        if !(PLAIN_FORMAT..=SNAPSHOT_FORMAT).contains(&format) {
             return Err(SnapshotError::Format { found: format });
         }
         let short = SnapshotError::Short { len: bytes.len() };
@@ -61,11 +70,17 @@ impl Ledger {
         if Sha256::digest(body)[..] != *hash {
             return Err(SnapshotError::Hash);
         }
-        postcard::from_bytes(body).map_err(SnapshotError::Damaged)
+        let (mut ledger, rest): (Self, _) =
+            postcard::take_from_bytes(body).map_err(SnapshotError::Damaged)?;
+        if format > PLAIN_FORMAT {
+            ledger.expectations = postcard::from_bytes(rest).map_err(SnapshotError::Damaged)?;
+        }
+        Ok(ledger)
     }
+}
 
-    fn body(&self) -> Vec<u8> {
-        postcard::to_extend(self, Vec::new())
-            .expect("writing to memory cannot fail and every type has a known shape")
-    }
+/// Puts a value behind bytes.
+fn encode(bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
+    postcard::to_extend(value, bytes)
+        .expect("writing to memory cannot fail and every type has a known shape")
 }

@@ -1,6 +1,7 @@
 //! Tests of the state machine and of the merge.
 
 mod attempts;
+mod expectations;
 mod merging;
 mod parts;
 mod properties;

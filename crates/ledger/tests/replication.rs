@@ -8,7 +8,9 @@ use multibeam_ledger::node::disk::NodeId;
 use multibeam_ledger::node::io::{Answer, Input};
 use multibeam_ledger::node::members::{MemberChange, MemberRefusal};
 use multibeam_ledger::node::{Codec, NodeError};
-use multibeam_model::command::{Change, Command, Decision, DecodeError, Refusal, Reply, SuiteNode};
+use multibeam_model::command::{
+    COMMAND_FORMAT, Change, Command, Decision, DecodeError, Refusal, Reply, SuiteNode,
+};
 use multibeam_model::{
     ClusterId, Epoch, ProcessId, ProcessNumber, RunId, SessionId, SpecState, TargetId, Timestamp,
 };
@@ -499,21 +501,23 @@ fn a_node_whose_state_differs_stops() {
     group.assert_equal();
 }
 
-/// Commands of the next format: as this one's, with another number in front.
+const NEXT: u8 = COMMAND_FORMAT + 1;
+
+/// Commands of the next format: as the first one's, with another number in front.
 fn next_format(bytes: &[u8]) -> Result<Command, DecodeError> {
     match bytes {
-        [2, body @ ..] => Command::decode(&[&[1], body].concat()),
+        [NEXT, body @ ..] => Command::decode(&[&[1], body].concat()),
         _ => Command::decode(bytes),
     }
 }
 
 fn upgraded(config: &mut multibeam_ledger::node::NodeConfig) {
-    config.codec = Codec { reads: 2, decode: next_format };
+    config.codec = Codec { reads: NEXT, decode: next_format };
 }
 
 fn in_next_format(command: &Command) -> bytes::Bytes {
     let mut bytes = command.encode();
-    bytes[0] = 2;
+    bytes[0] = NEXT;
     bytes.into()
 }
 
@@ -541,7 +545,7 @@ fn members_are_upgraded_one_by_one_and_newer_commands_wait_for_the_last() {
         for (at, node, format) in [ONE, TWO, THREE]
             .into_iter()
             .flat_map(|at| [ONE, TWO, THREE].map(|n| (at, n, n)))
-            .map(|(at, node, n)| (at, node, if n <= id { 2 } else { 1 }))
+            .map(|(at, node, n)| (at, node, if n <= id { NEXT } else { 1 }))
         {
             group.handle(at, Input::Reads { node, format });
         }
@@ -550,7 +554,7 @@ fn members_are_upgraded_one_by_one_and_newer_commands_wait_for_the_last() {
     assert_eq!(propose_next(&mut group, 3), Some(Answer::Replies(vec![Reply::Done])));
     group.run(4);
     group.assert_equal();
-    assert_eq!(group.nodes[&ONE].ledger().format(), 2);
+    assert_eq!(group.nodes[&ONE].ledger().format(), NEXT);
     // A node of before stops at the first entry that it cannot read; it never skips it.
     group.stop(THREE);
     group.configure = |_| {};
@@ -559,7 +563,7 @@ fn members_are_upgraded_one_by_one_and_newer_commands_wait_for_the_last() {
     assert!(
         matches!(
             group.ended[&THREE],
-            NodeError::Entry { source: DecodeError::Format { found: 2 }, .. }
+            NodeError::Entry { source: DecodeError::Format { found: NEXT }, .. }
         ),
         "{:?}",
         group.ended

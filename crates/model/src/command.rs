@@ -7,8 +7,10 @@ use crate::ids::{
     AttemptId, ClusterId, Epoch, GroupId, ProcessId, RunId, SessionId, SpecIndex, TargetId,
     WorkerId,
 };
+use crate::lesson::Lesson;
 use crate::link::SessionFact;
 use crate::outcome::{Cause, LossCause, SpecState, Verdict};
+use crate::plan::Planned;
 use crate::time::Timestamp;
 
 /// A change of the ledger.
@@ -59,6 +61,19 @@ pub enum Command {
         run: RunId,
         /// What changes.
         change: Change,
+    },
+    /// The history of durations learns something. It knows a lesson that it has heard before, and
+    /// outlives the run. Since format 2.
+    Learn(Lesson),
+    /// What is expected of a target, when it is known which specs it has. The first that is said stays,
+    /// and leaves with its run. Since format 2.
+    Plan {
+        /// The run.
+        run: RunId,
+        /// The target.
+        target: TargetId,
+        /// What is expected.
+        planned: Planned,
     },
 }
 
@@ -356,8 +371,12 @@ pub enum Refusal {
     Conflict,
 }
 
-/// The format of the commands this build writes.
-pub const COMMAND_FORMAT: u8 = 1;
+/// The newest format of commands that this build reads. It writes each command in the oldest format
+/// that has it, so that a group of which not all members are upgraded takes what it always took.
+pub const COMMAND_FORMAT: u8 = 2;
+
+/// The format that the first version had. Replies are of it still.
+const FIRST_FORMAT: u8 = 1;
 
 /// A command cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -365,11 +384,20 @@ pub enum DecodeError {
     /// The bytes are of a format this build does not know. A node that meets one stops: skipping
     /// it would make its state differ from that of the others.
     #[error(
-        "command format {found} is unknown, expected {COMMAND_FORMAT} (hint: upgrade this node)"
+        "command format {found} is unknown, expected at most {COMMAND_FORMAT} (hint: upgrade this node)"
     )]
     Format {
         /// The format found.
         found: u8,
+    },
+    /// The command came into being in a later format than its bytes say, which would lead it past
+    /// nodes that cannot read it.
+    #[error("a command of format {needed} is marked as one of format {stated}")]
+    Misstated {
+        /// The format that the bytes state.
+        stated: u8,
+        /// The format that has such a command.
+        needed: u8,
     },
     /// The bytes are damaged.
     #[error("damaged command")]
@@ -380,26 +408,44 @@ pub enum DecodeError {
 }
 
 impl Command {
+    /// The oldest format that has this command.
+    #[must_use]
+    pub fn format(&self) -> u8 {
+        match self {
+            Self::Learn(_) | Self::Plan { .. } => 2,
+            Self::Claim { .. }
+            | Self::CreateRun { .. }
+            | Self::Expire { .. }
+            | Self::Witness { .. }
+            | Self::Raise { .. }
+            | Self::Run { .. } => FIRST_FORMAT,
+        }
+    }
+
     /// The bytes that the ledger's log and the wire carry: a format number, then postcard.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        encode(self)
+        encode(self.format(), self)
     }
 
-    /// Reads what [`Command::encode`] wrote.
+    /// Reads what [`Command::encode`] wrote, in this or an earlier version.
     ///
     /// # Errors
     /// An unknown format or damaged bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode(bytes)
+        let (stated, command): (u8, Self) = decode(bytes, COMMAND_FORMAT)?;
+        match command.format() {
+            needed if needed > stated => Err(DecodeError::Misstated { stated, needed }),
+            _ => Ok(command),
+        }
     }
 }
 
 impl Reply {
-    /// The bytes that the wire carries: the format number of commands, then postcard.
+    /// The bytes that the wire carries: a format number, then postcard.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        encode(self)
+        encode(FIRST_FORMAT, self)
     }
 
     /// Reads what [`Reply::encode`] wrote.
@@ -407,21 +453,22 @@ impl Reply {
     /// # Errors
     /// An unknown format or damaged bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode(bytes)
+        decode(bytes, FIRST_FORMAT).map(|(_, reply)| reply)
     }
 }
 
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    postcard::to_extend(value, vec![COMMAND_FORMAT])
+fn encode<T: Serialize>(format: u8, value: &T) -> Vec<u8> {
+    postcard::to_extend(value, vec![format])
         .expect("writing to memory cannot fail and every type has a known shape")
 }
 
-fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
-    match bytes {
-        [] => Err(DecodeError::Empty),
-        [COMMAND_FORMAT, body @ ..] => postcard::from_bytes(body).map_err(DecodeError::Damaged),
-        [found, ..] => Err(DecodeError::Format { found: *found }),
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], newest: u8) -> Result<(u8, T), DecodeError> {
+    let (format, body) = bytes.split_first().ok_or(DecodeError::Empty)?;
+    if !(FIRST_FORMAT..=newest).contains(format) {
+        return Err(DecodeError::Format { found: *format });
     }
+    let value = postcard::from_bytes(body).map_err(DecodeError::Damaged)?;
+    Ok((*format, value))
 }
 
 #[cfg(test)]
@@ -444,10 +491,25 @@ mod tests {
     }
 
     #[test]
+    fn a_command_is_written_in_the_oldest_format_that_has_it() {
+        let old = Command::Raise { format: COMMAND_FORMAT };
+        let new = Command::Learn(Lesson::default());
+        assert_eq!((old.encode()[0], new.encode()[0]), (1, 2));
+        let mut bytes = new.encode();
+        assert_eq!(Command::decode(&bytes).unwrap(), new);
+        // It must not slip past the gate that keeps it from nodes of an earlier version.
+        bytes[0] = 1;
+        let refused = Command::decode(&bytes);
+        assert!(matches!(refused, Err(DecodeError::Misstated { stated: 1, needed: 2 })));
+    }
+
+    #[test]
     fn another_format_is_refused_and_never_skipped() {
         let mut bytes = Reply::Done.encode();
-        bytes[0] = COMMAND_FORMAT + 1;
+        bytes[0] = FIRST_FORMAT + 1;
         assert!(matches!(Reply::decode(&bytes), Err(DecodeError::Format { .. })));
+        let unknown = Command::decode(&[COMMAND_FORMAT + 1]);
+        assert!(matches!(unknown, Err(DecodeError::Format { .. })));
         assert!(matches!(Command::decode(&[]), Err(DecodeError::Empty)));
         assert!(matches!(Command::decode(&[COMMAND_FORMAT, 250]), Err(DecodeError::Damaged(_))));
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttemptId, ClusterId, ProcessId, RunId, SessionId, TargetId};
 use crate::outcome::{Cause, LossCause, ProcessEnd, SpecState, Verdict};
+use crate::plan::Planned;
 use crate::time::Timestamp;
 
 /// The version of the event format, in every stream's first line.
@@ -77,6 +78,21 @@ pub enum What {
         /// How long those of its specs without a result should run, one after the other.
         #[serde(default)]
         work: Work,
+    },
+    /// What is expected of a target when it begins: the whole run was played in virtual time.
+    TargetPlanned {
+        /// The target.
+        target: TargetId,
+        /// What is expected.
+        planned: Planned,
+    },
+    /// How long a target still takes: the rest of the run was played in virtual time. Comes again and
+    /// again.
+    Outlook {
+        /// The target.
+        target: TargetId,
+        /// How long, from here.
+        left: Duration,
     },
     /// A session began.
     SessionOpened {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Event, Phase, What, Work};
 use crate::ids::{AttemptId, ClusterId, ProcessId, SessionId, TargetId};
 use crate::outcome::{Cause, SpecState, Verdict};
+use crate::plan::Planned;
 use crate::time::Timestamp;
 
 /// A run at one moment.
@@ -60,6 +61,12 @@ pub struct TargetStatus {
     pub lost_attempts: u32,
     /// How long it was expected to take when it was prepared.
     pub expected: Duration,
+    /// What was expected of it before it began, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<Planned>,
+    /// How long it still takes, as was told last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlook: Option<Outlook>,
     /// What is still to be run, running specs included.
     #[serde(default)]
     pub left: Work,
@@ -79,6 +86,16 @@ pub struct TargetStatus {
     pub ended: Option<Timestamp>,
     /// Reports of attempts that are not sealed yet: a loss takes them back.
     pub unsealed: Vec<Unsealed>,
+}
+
+/// How long something still takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outlook {
+    /// When that was said.
+    pub at: Timestamp,
+    /// How long from then on.
+    pub left: Duration,
 }
 
 /// What an attempt has reported before its seal.
@@ -247,6 +264,16 @@ impl RunStatus {
                     target.expected = *expected;
                     target.left = *work;
                     target.prepared_at = at;
+                }
+            }
+            What::TargetPlanned { target, planned } => {
+                if let Some(target) = self.target_mut(*target) {
+                    target.planned = Some(*planned);
+                }
+            }
+            What::Outlook { target, left } => {
+                if let Some(target) = self.target_mut(*target) {
+                    target.outlook = Some(Outlook { at, left: *left });
                 }
             }
             What::SessionOpened { session, target, cluster, processes } => {

@@ -64,6 +64,12 @@ pub struct ListRunsResponse {
     pub runs: ::prost::alloc::vec::Vec<RunRow>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadHistoryRequest {
+    /// As in ReadRunRequest.
+    #[prost(bool, tag = "1")]
+    pub stale: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AttendRequest {
     /// The coordinator's epoch.
     #[prost(uint64, tag = "1")]
@@ -473,6 +479,34 @@ pub mod ledger_client {
                 .insert(GrpcMethod::new("multibeam.aggregator.v1.Ledger", "ListRuns"));
             self.inner.unary(req, path, codec).await
         }
+        /// How long specs took in earlier runs (a format byte, then the body), in order, cut anywhere.
+        /// Caller: coordinator, user.
+        pub async fn read_history(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::Chunk>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/multibeam.aggregator.v1.Ledger/ReadHistory",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("multibeam.aggregator.v1.Ledger", "ReadHistory"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Says that a coordinator is alive, or that it leaves. Caller: coordinator.
         pub async fn attend(
             &mut self,
@@ -546,6 +580,21 @@ pub mod ledger_server {
             request: tonic::Request<super::ListRunsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListRunsResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the ReadHistory method.
+        type ReadHistoryStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Chunk, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// How long specs took in earlier runs (a format byte, then the body), in order, cut anywhere.
+        /// Caller: coordinator, user.
+        async fn read_history(
+            &self,
+            request: tonic::Request<super::ReadHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ReadHistoryStream>,
             tonic::Status,
         >;
         /// Says that a coordinator is alive, or that it leaves. Caller: coordinator.
@@ -846,6 +895,52 @@ pub mod ledger_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/multibeam.aggregator.v1.Ledger/ReadHistory" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadHistorySvc<T: Ledger>(pub Arc<T>);
+                    impl<
+                        T: Ledger,
+                    > tonic::server::ServerStreamingService<super::ReadHistoryRequest>
+                    for ReadHistorySvc<T> {
+                        type Response = super::Chunk;
+                        type ResponseStream = T::ReadHistoryStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadHistoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Ledger>::read_history(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadHistorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -794,6 +794,16 @@ pub struct StatusResponse {
     #[prost(bytes = "bytes", tag = "1")]
     pub status_json: ::prost::bytes::Bytes,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadHistoryRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LearnRequest {
+    /// A history (a format byte, then the body).
+    #[prost(bytes = "bytes", tag = "1")]
+    pub history: ::prost::bytes::Bytes,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LearnResponse {}
 /// Generated client implementations.
 pub mod coordinator_client {
     #![allow(
@@ -1069,6 +1079,63 @@ pub mod coordinator_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// How long specs took in earlier runs (a format byte, then the body), in order, cut anywhere.
+        /// Caller: user.
+        pub async fn read_history(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<
+                tonic::codec::Streaming<super::super::super::aggregator::v1::Chunk>,
+            >,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/multibeam.coordinator.v1.Coordinator/ReadHistory",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "multibeam.coordinator.v1.Coordinator",
+                        "ReadHistory",
+                    ),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Adds durations from elsewhere to that. What is known already changes nothing. Caller: user.
+        pub async fn learn(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LearnRequest>,
+        ) -> std::result::Result<tonic::Response<super::LearnResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/multibeam.coordinator.v1.Coordinator/Learn",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("multibeam.coordinator.v1.Coordinator", "Learn"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1138,6 +1205,29 @@ pub mod coordinator_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusResponse>, tonic::Status>;
+        /// Server streaming response type for the ReadHistory method.
+        type ReadHistoryStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::super::super::aggregator::v1::Chunk,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// How long specs took in earlier runs (a format byte, then the body), in order, cut anywhere.
+        /// Caller: user.
+        async fn read_history(
+            &self,
+            request: tonic::Request<super::ReadHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ReadHistoryStream>,
+            tonic::Status,
+        >;
+        /// Adds durations from elsewhere to that. What is known already changes nothing. Caller: user.
+        async fn learn(
+            &self,
+            request: tonic::Request<super::LearnRequest>,
+        ) -> std::result::Result<tonic::Response<super::LearnResponse>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct CoordinatorServer<T> {
@@ -1521,6 +1611,95 @@ pub mod coordinator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/multibeam.coordinator.v1.Coordinator/ReadHistory" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadHistorySvc<T: Coordinator>(pub Arc<T>);
+                    impl<
+                        T: Coordinator,
+                    > tonic::server::ServerStreamingService<super::ReadHistoryRequest>
+                    for ReadHistorySvc<T> {
+                        type Response = super::super::super::aggregator::v1::Chunk;
+                        type ResponseStream = T::ReadHistoryStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadHistoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Coordinator>::read_history(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadHistorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/multibeam.coordinator.v1.Coordinator/Learn" => {
+                    #[allow(non_camel_case_types)]
+                    struct LearnSvc<T: Coordinator>(pub Arc<T>);
+                    impl<T: Coordinator> tonic::server::UnaryService<super::LearnRequest>
+                    for LearnSvc<T> {
+                        type Response = super::LearnResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LearnRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Coordinator>::learn(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LearnSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

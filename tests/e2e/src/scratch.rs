@@ -105,7 +105,9 @@ impl Scratch {
     #[must_use]
     pub fn runs(&self) -> Vec<Results> {
         let entries = std::fs::read_dir(self.path.join("results")).into_iter().flatten();
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        // What the runs have learned lies beside them.
+        let mut paths: Vec<PathBuf> = paths.filter(|path| path.is_dir()).collect();
         paths.sort();
         paths.into_iter().map(Results::at).collect()
     }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::time::Duration;
 
 use multibeam_ginkgo::catalog::{Catalog, SpecIndex as CatalogIndex};
 use multibeam_ginkgo::report::GoTime;
 use multibeam_ledger::merge::{Item, merge};
 use multibeam_model::outcome::Verdict;
+use multibeam_model::plan::Planned;
 use multibeam_model::record::{AttemptState, RunRecord};
 use multibeam_model::run::{RunMode, RunSpec, TargetSpec};
 use multibeam_model::{ClusterId, SpecIndex, SpecState, TargetId};
@@ -76,6 +78,9 @@ pub struct TargetJson {
     pub started: Option<GoTime>,
     /// When it ended.
     pub ended: Option<GoTime>,
+    /// What was expected of it, and what came of it; absent when it was not planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<PlannedJson>,
     /// Its suite; absent when it was not discovered.
     pub suite: Option<SuiteJson>,
     /// Its specs in numbers; absent when its suite was not discovered.
@@ -86,6 +91,20 @@ pub struct TargetJson {
     pub sessions: Vec<SessionJson>,
     /// Attempts that were lost, and why.
     pub lost_attempts: Vec<LostAttemptJson>,
+}
+
+/// What was expected of a target, from its start.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedJson {
+    /// How long it should take.
+    pub expected_seconds: f64,
+    /// One of ten targets like it is over earlier.
+    pub low_seconds: f64,
+    /// One of ten targets like it is over later.
+    pub high_seconds: f64,
+    /// How long it took; absent when it has not ended.
+    pub actual_seconds: Option<f64>,
 }
 
 /// A suite.
@@ -204,7 +223,11 @@ impl RunJson {
             if target.suite.flake_attempts > 1 {
                 not_certifiable.push(format!("{}: failed specs are tried again", target.name));
             }
-            targets.push(summarise(record, spec, id, target, catalog.as_ref()));
+            let planned = ledger.read(|ledger| ledger.planned(&record.run, id).copied());
+            targets.push(TargetJson {
+                planned: planned.map(|planned| PlannedJson::of(planned, record, id)),
+                ..summarise(record, spec, id, target, catalog.as_ref())
+            });
         }
         for target in targets.iter().filter(|target| target.verdict != Some(Verdict::Passed)) {
             not_certifiable.push(match target.verdict {
@@ -249,6 +272,24 @@ impl RunJson {
     }
 }
 
+// === impl PlannedJson ===
+
+impl PlannedJson {
+    fn of(planned: Planned, record: &RunRecord, id: TargetId) -> Self {
+        let target = record.targets.get(&id);
+        let begun = target.and_then(|target| target.catalog.as_ref()).map(|catalog| catalog.at);
+        let ended = target.and_then(|target| target.end.as_ref()).map(|end| end.at);
+        let took = begun.zip(ended).map(|(from, to)| to.0.saturating_sub(from.0));
+        let took = took.and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos);
+        Self {
+            expected_seconds: planned.expected.as_secs_f64(),
+            low_seconds: planned.low.as_secs_f64(),
+            high_seconds: planned.high.as_secs_f64(),
+            actual_seconds: took.map(|took| took.as_secs_f64()),
+        }
+    }
+}
+
 fn summarise(
     record: &RunRecord,
     spec: &RunSpec,
@@ -270,6 +311,7 @@ fn summarise(
         cause: end.and_then(|end| end.cause.as_ref()).map(ToString::to_string),
         started: admitted.map(|catalog| go_time(catalog.at)),
         ended: end.map(|end| go_time(end.at)),
+        planned: None,
         suite: catalog.zip(admitted).map(|(catalog, admitted)| SuiteJson {
             digest: catalog.suite_digest.clone(),
             catalog_digest: admitted.digest.clone(),

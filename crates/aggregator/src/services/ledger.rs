@@ -183,8 +183,21 @@ impl Ledger for LedgerService {
         let read = tokio::task::spawn_blocking(move || ledger.payload(at)).await;
         let payload = read.unwrap_or(Err(LedgerError::Stopped));
         let payload = payload.map_err(|error| ledger_status(&error))?;
-        let chunks = multibeam_proto::chunks(payload.into()).map(|data| Ok(chunk(data)));
-        Ok(Response::new(Box::pin(futures::stream::iter(chunks))))
+        Ok(Response::new(in_chunks(payload)))
+    }
+
+    type ReadHistoryStream = futures::stream::BoxStream<'static, Result<wire::Chunk, Status>>;
+
+    async fn read_history(
+        &self,
+        request: Request<wire::ReadHistoryRequest>,
+    ) -> Result<Response<Self::ReadHistoryStream>, Status> {
+        let stale = request.into_inner().stale;
+        self.fresh(stale).await?;
+        let history = self.ledger.read(|ledger| ledger.history().clone());
+        let encoded = tokio::task::spawn_blocking(move || history.encode()).await;
+        let encoded = encoded.map_err(|error| Status::internal(error.to_string()))?;
+        Ok(marked(in_chunks(encoded), stale))
     }
 
     async fn list_runs(
@@ -198,6 +211,12 @@ impl Ledger for LedgerService {
         runs.sort_by_key(|run| run.created_ns);
         Ok(marked(wire::ListRunsResponse { runs }, stale))
     }
+}
+
+/// Bytes as a stream.
+fn in_chunks(bytes: Vec<u8>) -> futures::stream::BoxStream<'static, Result<wire::Chunk, Status>> {
+    let chunks = multibeam_proto::chunks(bytes.into()).map(|data| Ok(chunk(data)));
+    Box::pin(futures::stream::iter(chunks))
 }
 
 /// Marks an answer that may be behind.
@@ -239,7 +258,11 @@ fn may_be_proposed(command: &Command) -> Result<(), LedgerError> {
             let reason = "this command is only for the aggregators among themselves".to_owned();
             Err(LedgerError::Forbidden { reason })
         }
-        Command::Claim { .. } | Command::CreateRun { .. } | Command::Run { .. } => Ok(()),
+        Command::Claim { .. }
+        | Command::CreateRun { .. }
+        | Command::Run { .. }
+        | Command::Learn(_)
+        | Command::Plan { .. } => Ok(()),
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use multibeam_conformance::Minor;
 
+use super::Place;
+
 /// `multibeam verify`
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -104,7 +106,7 @@ pub enum ConformanceCommand {
     /// What changed from one list to another: added, removed, renamed, by SIG.
     Diff(ListsArgs),
     /// A list in numbers: by SIG, Serial, Slow, Disruptive, LinuxOnly, and how long they take.
-    Stats(ListsArgs),
+    Stats(StatsArgs),
 }
 
 /// Which lists.
@@ -121,4 +123,16 @@ pub struct ListsArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `multibeam conformance stats`
+#[derive(Args, Debug)]
+pub struct StatsArgs {
+    /// Which list.
+    #[command(flatten)]
+    pub lists: ListsArgs,
+
+    /// Where the durations of earlier runs are.
+    #[command(flatten)]
+    pub place: Place,
 }

@@ -19,7 +19,7 @@ pub struct Listed<'a> {
 }
 
 /// Indices of the selected specs, in the suite's order.
-fn selected(catalog: &Catalog) -> impl Iterator<Item = SpecIndex> {
+pub(crate) fn selected(catalog: &Catalog) -> impl Iterator<Item = SpecIndex> {
     let all = (0u32..).map(SpecIndex).zip(&catalog.specs);
     all.filter(|(_, spec)| spec.is_selected()).map(|(index, _)| index)
 }

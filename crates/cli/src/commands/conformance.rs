@@ -2,13 +2,13 @@
 
 use multibeam_conformance::catalog::{Catalog, diff, stats};
 use multibeam_conformance::report;
-use multibeam_coordinator::durations::Durations;
+use multibeam_history::{Durations, Labels};
 
 use super::fail;
 use super::verify::paint;
-use crate::args::{ColorChoice, ConformanceArgs, ConformanceCommand, ListsArgs};
+use crate::args::{ColorChoice, ConformanceArgs, ConformanceCommand, ListsArgs, StatsArgs};
 use crate::exit::Exit;
-use crate::{output, required};
+use crate::{history, output, required};
 
 /// Shows lists of conformance tests.
 #[must_use]
@@ -41,9 +41,12 @@ fn difference(args: &ListsArgs, color: ColorChoice) -> Result<(), Exit> {
     })
 }
 
-fn numbers(args: &ListsArgs, color: ColorChoice) -> Result<(), Exit> {
+fn numbers(args: &StatsArgs, color: ColorChoice) -> Result<(), Exit> {
+    let StatsArgs { lists: args, place } = args;
     let catalog = one(args)?;
-    let durations = Durations::built_in();
+    let history = history::recall(place, &place.results)?;
+    // Of whatever targets: the list is of none.
+    let durations = Durations::of(&history, &Labels::new());
     let stats = stats::stats(&catalog, |text| durations.expect(text));
     output::print(|out| match args.json {
         true => report::stats_json(out, &catalog.origin, &stats),

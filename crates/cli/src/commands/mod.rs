@@ -7,6 +7,7 @@ pub mod check;
 mod compare;
 mod conformance;
 mod export;
+mod history;
 pub mod init;
 pub mod list;
 mod logs;
@@ -52,6 +53,9 @@ pub fn dispatch(cli: Cli) -> Exit {
         }
         Command::Attach(args) => asynchronous(log, "error", "multibeam", attach::run(args, color)),
         Command::Cancel(args) => asynchronous(log, "error", "multibeam", cancel::run(args)),
+        Command::History(args) => {
+            asynchronous(log, "error", "multibeam", history::run(args, color))
+        }
         Command::Runs(args) => asynchronous(log, "error", "multibeam", runs::run(args)),
         Command::Coordinator(args) => {
             asynchronous(log, "info", "multibeam-coordinator", serve::coordinator(args))
@@ -107,14 +111,19 @@ fn asynchronous(
 
 /// Says what went wrong, and everything that led to it.
 pub(crate) fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
+    eprintln!("error: {}", in_full(error));
+    exit
+}
+
+/// An error with everything that led to it.
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    eprintln!("error: {text}");
-    exit
+    text
 }
 
 /// Says what a service answered.

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use multibeam_coordinator::durations::Durations;
-use multibeam_coordinator::plan::target_plan;
-use multibeam_forecast::{ClusterScene, Costs, Scene, TargetScene, forecast};
+use multibeam_coordinator::plan::{scene, target_plan, target_spread};
+use multibeam_forecast::forecast;
 use multibeam_ginkgo::catalog::Catalog;
-use multibeam_model::run::RunSpec;
-use multibeam_model::{ClusterId, TargetId};
+use multibeam_history::{Basis, Durations};
 
 use super::fail;
 use super::list::{SEED, discover_all, distinct};
 use crate::args::{ColorChoice, PlanArgs};
+use crate::catalog_view::selected;
 use crate::exit::Exit;
 use crate::files::write_file;
 use crate::plan_view::{Planned, html, json, text};
-use crate::{load, output};
+use crate::{history, load, output};
 
 /// Says how long a run file should take, without running it.
 #[must_use]
@@ -27,7 +26,9 @@ pub fn run(args: &PlanArgs, color: ColorChoice) -> Exit {
 }
 
 fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
-    let run = load::load(&args.file, args.mode.map(Into::into), color)?.run;
+    let loaded = load::load(&args.file, args.mode.map(Into::into), color)?;
+    let history = history::recall(&args.place, loaded.results_at(&args.place))?;
+    let run = loaded.run;
     let all: Vec<usize> = (0..run.targets.len()).collect();
     let suites = distinct(&run, &all);
     let found = discover_all(&run, &suites, run.seed.unwrap_or(SEED))?;
@@ -35,13 +36,24 @@ fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
     for ((_, targets), found) in suites.iter().zip(&found) {
         catalogs.extend(targets.iter().map(|target| (*target, &found.catalog)));
     }
-    let scene = scene(&run, &catalogs);
+    let durations: BTreeMap<usize, Durations> = catalogs
+        .keys()
+        .map(|target| (*target, Durations::of(&history, &run.targets[*target].labels)))
+        .collect();
+    let timeouts = &run.limits.spec_timeouts;
+    let scene = scene(&run, |target| {
+        let place = target.0 as usize;
+        let (catalog, durations) = (catalogs[&place], &durations[&place]);
+        let plan = target_plan(target, catalog, durations, timeouts);
+        (plan, target_spread(catalog, durations))
+    });
     let forecast = forecast(&scene).map_err(|error| fail(Exit::INPUT, &error))?;
     let planned = Planned {
         run: &run,
         scene: &scene,
         forecast: &forecast,
         catalogs: &catalogs,
+        bases: bases(&catalogs, &durations),
         process_memory: args.process_memory << 20,
     };
     if let Some(path) = &args.html {
@@ -53,25 +65,18 @@ fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
     })
 }
 
-/// The run as the forecast wants it: every target with the plan that its run would have.
-fn scene(run: &RunSpec, catalogs: &BTreeMap<usize, &Catalog>) -> Scene {
-    let durations = Durations::built_in();
-    let target = |(index, catalog): (&usize, &&Catalog)| {
-        let target = run.targets.get(*index)?;
-        let id = TargetId(u32::try_from(*index).ok()?);
-        Some(TargetScene {
-            name: target.name.clone(),
-            clusters: target.clusters.iter().copied().map(ClusterId).collect(),
-            plan: target_plan(id, catalog, durations, &run.limits.spec_timeouts),
-        })
-    };
-    let cluster = |cluster: &multibeam_model::run::ClusterSpec| ClusterScene {
-        workers: vec![cluster.processes; cluster.workers as usize],
-        ..ClusterScene::new(&cluster.name, 0)
-    };
-    Scene {
-        targets: catalogs.iter().filter_map(target).collect(),
-        clusters: run.clusters.iter().map(cluster).collect(),
-        costs: Costs::default(),
+/// What says how long the selected specs of a run take, and how many it says it of.
+fn bases(
+    catalogs: &BTreeMap<usize, &Catalog>,
+    durations: &BTreeMap<usize, Durations>,
+) -> BTreeMap<Basis, usize> {
+    let mut bases = BTreeMap::new();
+    for (target, catalog) in catalogs {
+        let Some(durations) = durations.get(target) else { continue };
+        for spec in selected(catalog) {
+            let basis = durations.estimate(&catalog.full_text(spec)).basis;
+            *bases.entry(basis).or_default() += 1;
+        }
     }
+    bases
 }

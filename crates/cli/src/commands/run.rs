@@ -1,7 +1,7 @@
 //! `multibeam run`: a run file becomes a run, here or at a standing coordinator.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use multibeam_aggregator::render::RunJson;
@@ -16,6 +16,7 @@ use crate::embedded::{Embedded, Start};
 use crate::exit::Exit;
 use crate::files::{self, fetch_all};
 use crate::follow::{CtrlC, Look, follow};
+use crate::history::LocalHistory;
 use crate::kubeconfigs::{self, Written};
 use crate::load::load;
 use crate::place::{RunDirectory, Served, find};
@@ -47,7 +48,7 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
         (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results.clone()),
         (None, Some(file)) => {
             let loaded = load(file, args.mode.map(Into::into), color)?;
-            let results = results_directory(&args, &loaded.results);
+            let results = loaded.results_at(&args.place).to_owned();
             (loaded.run.clone(), Some(loaded), results)
         }
         (None, None) => unreachable!("clap asks for one of them"),
@@ -74,15 +75,6 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     here(Start::New(Box::new(spec)), directory, look).await
 }
 
-/// The command line wins over the run file, whose own default is the same as ours.
-fn results_directory(args: &RunArgs, of_file: &Path) -> PathBuf {
-    if args.place.results == Path::new("results") {
-        of_file.to_owned()
-    } else {
-        args.place.results.clone()
-    }
-}
-
 async fn resume(args: &RunArgs, run: &str, look: Look) -> Result<(), Exit> {
     let directory = find(&args.place.results, Some(run))?;
     here(Start::Resume { force: args.force }, directory, look).await
@@ -104,8 +96,10 @@ async fn failures_of(args: &RunArgs, run: &str) -> Result<RunSpec, Exit> {
 
 /// Runs it in this process.
 async fn here(start: Start, directory: RunDirectory, look: Look) -> Result<(), Exit> {
-    let mut embedded = Embedded::start(start, &directory).await?;
+    let history = LocalHistory::of(directory.results());
+    let mut embedded = Embedded::start(start, &directory, history.recall()).await?;
     let followed = embedded.follow(look).await;
+    history.keep(&embedded.lessons());
     let served = &embedded.served;
     let written = fetch_all(&served.results, &served.run, directory.path());
     let status = match followed {

@@ -5,6 +5,7 @@
 //!   "format": 1,
 //!   "expectedSeconds": 523.2,
 //!   "assumptions": "…",
+//!   "durations": {"same-labels": 380, "table": 22},
 //!   "targets": [{
 //!     "name": "v1.36", "expectedSeconds": 523.2, "lowSeconds": 510.0, "highSeconds": 560.0,
 //!     "limitSeconds": 515.1, "ratio": 1.016,
@@ -20,10 +21,12 @@
 //!
 //! Times are seconds from the start of the run. New keys may come within format 1.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use multibeam_forecast::Bar;
+use multibeam_history::Basis;
 use serde::Serialize;
 
 use super::Planned;
@@ -37,6 +40,8 @@ struct Plan<'a> {
     format: u32,
     expected_seconds: f64,
     assumptions: String,
+    /// Selected specs by what says how long they take.
+    durations: &'a BTreeMap<Basis, usize>,
     targets: Vec<Target<'a>>,
     clusters: Vec<Cluster<'a>>,
     bars: Vec<Execution<'a>>,
@@ -87,6 +92,7 @@ pub fn write(out: &mut impl Write, planned: &Planned<'_>) -> io::Result<()> {
         format: FORMAT,
         expected_seconds: secs(forecast.course.end()),
         assumptions: planned.assumptions(),
+        durations: &planned.bases,
         targets: targets
             .map(|(scene, target)| Target {
                 name: &scene.name,
@@ -115,7 +121,7 @@ pub fn write(out: &mut impl Write, planned: &Planned<'_>) -> io::Result<()> {
     writeln!(out)
 }
 
-fn execution<'a>(planned: &Planned<'a>, bar: &Bar) -> Execution<'a> {
+fn execution<'a>(planned: &'a Planned<'_>, bar: &Bar) -> Execution<'a> {
     let cluster = planned.scene.clusters.get(bar.cluster.0 as usize);
     Execution {
         target: bar.target.0,

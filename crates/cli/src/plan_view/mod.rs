@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 
 use multibeam_forecast::{Bar, Costs, Forecast, Scene};
 use multibeam_ginkgo::catalog::Catalog;
+use multibeam_history::Basis;
 use multibeam_model::run::RunSpec;
 use multibeam_model::{ClusterId, ProcessId};
 
-use crate::view::short;
+use crate::view::{count, short};
 
 /// A run and what is to be expected of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Planned<'a> {
     /// The run.
     pub run: &'a RunSpec,
@@ -24,6 +25,8 @@ pub struct Planned<'a> {
     pub forecast: &'a Forecast,
     /// The suites of the targets, by their places in the run file.
     pub catalogs: &'a BTreeMap<usize, &'a Catalog>,
+    /// What says how long specs take, and of how many it says it.
+    pub bases: BTreeMap<Basis, usize>,
     /// What one suite process is taken to need, in bytes.
     pub process_memory: u64,
 }
@@ -40,10 +43,14 @@ impl<'a> Planned<'a> {
     /// What the figures rest on, said under every plan.
     pub(crate) fn assumptions(&self) -> String {
         let Costs { boot, before_suite, after_suite, .. } = self.scene.costs;
+        let said = |basis: &Basis| {
+            let specs = self.bases.get(basis)?;
+            Some(format!("{} from {}", count(*specs, "spec"), basis.describe()))
+        };
+        let said: Vec<String> = Basis::ALL.iter().filter_map(said).collect();
         format!(
-            "Durations come from the built-in table of a Kubernetes v1.30 conformance run (other \
-             specs: the median of their SIG); a process takes {} to start, its before-suite {}, its \
-             after-suite {}.",
+            "Durations of {}. A process takes {} to start, its before-suite {}, its after-suite {}.",
+            said.join(", "),
             short(boot),
             short(before_suite),
             short(after_suite)

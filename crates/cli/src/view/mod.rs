@@ -38,7 +38,7 @@ pub use summary::summary;
 pub use text::clean;
 pub(crate) use text::{count, fit};
 pub use time::now;
-pub(crate) use time::short;
+pub(crate) use time::{exact, short};
 
 /// What a watcher of a run receives.
 #[derive(Clone, Debug)]

@@ -91,6 +91,11 @@ impl Narrator {
                 }
                 passing(&target_name(status, *target), text)
             }
+            What::TargetPlanned { target, planned } => {
+                let range = format!("{} to {}", short(planned.low), short(planned.high));
+                let text = format!("planned: {} ({range})", short(planned.expected));
+                passing(&target_name(status, *target), text)
+            }
             What::SessionOpened { target, cluster, processes, .. } => {
                 let cluster = cluster_name(status, *cluster);
                 let processes = count(*processes as usize, "process");
@@ -191,6 +196,7 @@ impl Narrator {
             | What::AttemptSealed { .. }
             | What::ProcessEnded { .. }
             | What::SerialShare { .. }
+            | What::Outlook { .. }
             | What::SessionClosed { .. } => return None,
         })
     }

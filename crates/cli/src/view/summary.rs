@@ -1,8 +1,10 @@
 //! What remains on the screen when a run is over.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use multibeam_model::outcome::SpecState;
+use multibeam_model::plan::Planned;
 use multibeam_model::status::{RunStatus, TargetStatus};
 
 use super::failures::by_spec;
@@ -27,6 +29,7 @@ const MOST_NAME: usize = 40;
 #[must_use]
 pub fn summary(status: &RunStatus, results: Option<&str>, style: Style) -> String {
     let mut lines = table(status);
+    planned(status, &mut lines);
     causes(status, &mut lines);
     failures(status, &mut lines);
     if !status.warnings.is_empty() {
@@ -118,8 +121,31 @@ fn time(status: &RunStatus, target: &TargetStatus) -> String {
     if !target.prepared {
         return "–".to_owned();
     }
-    let to = target.ended.unwrap_or(status.updated);
-    short(between(target.prepared_at, to))
+    short(took(status, target))
+}
+
+fn took(status: &RunStatus, target: &TargetStatus) -> Duration {
+    between(target.prepared_at, target.ended.unwrap_or(status.updated))
+}
+
+/// What was planned against what it took.
+fn planned(status: &RunStatus, lines: &mut Vec<Line>) {
+    let ended = status.targets.iter().filter(|target| target.ended.is_some());
+    for (target, planned) in ended.filter_map(|target| Some((target, target.planned?))) {
+        let name = match status.targets.len() {
+            1 => String::new(),
+            _ => format!("{}: ", fit(&clean(&target.name), MOST_NAME)),
+        };
+        let Planned { expected, low, high } = planned;
+        let text = format!(
+            "{name}planned {} ({} to {}), took {}",
+            short(expected),
+            short(low),
+            short(high),
+            short(took(status, target))
+        );
+        lines.push(Line::of(Role::Dim, &text));
+    }
 }
 
 fn causes(status: &RunStatus, lines: &mut Vec<Line>) {

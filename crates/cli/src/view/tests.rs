@@ -6,6 +6,7 @@ use std::time::Duration;
 use multibeam_model::event::{What, Work};
 use multibeam_model::ids::{ClusterId, SessionId, TargetId};
 use multibeam_model::outcome::{Cause, LossCause, ProcessEnd, SpecState, Verdict};
+use multibeam_model::plan::Planned;
 
 use super::fixture::{Story, at, busy};
 use super::live::Size;
@@ -32,7 +33,7 @@ fn plain(story: &Story) -> String {
 fn eventful() -> Story {
     let mut story = Story::new(&[("v1.36 / cilium", &["a"]), ("b", &["b"])]);
     story.at(0.5).joined(0, 2).at(1.0).prepared(0, 40, 4, 600).session(1, 0, 0, 2);
-    story.at(5.0).pass(1, 10).at(12.3).pass(1, 1).at(13.0).pass(1, 1);
+    story.at(5.0).pass(1, 10).outlook(0, 349).at(12.3).pass(1, 1).at(13.0).pass(1, 1);
     story.start(1, 1, "[sig-x] breaks");
     story.at(15.0).done(1, "[sig-x] breaks", SpecState::Failed, "Expected\n    1\n\x1b[2Jto be 2");
     story.start(1, 2, "[sig-x] dies");
@@ -71,7 +72,7 @@ fn plain_lines_tell_the_story() {
 [    1.0s] v1.36 / cilium  40 of 80 specs selected, 4 serial, about 10m00s
 [    1.0s] v1.36 / cilium  starting 2 processes on a
 [    1.0s] v1.36 / cilium  parallel specs on a
-[   12.3s] v1.36 / cilium  11 of 40 specs, 11 passed, about 5m42s left
+[   12.3s] v1.36 / cilium  11 of 40 specs, 11 passed, about 5m41s left
 [   15.0s] v1.36 / cilium  failed: [sig-x] breaks (a, 3.2s)
              Expected
                  1
@@ -90,6 +91,20 @@ fn plain_lines_tell_the_story() {
              the run was cancelled
 "
     );
+}
+
+#[test]
+fn the_summary_holds_the_plan_against_what_it_took() {
+    let mut story = Story::new(&[("t", &["a"])]);
+    let secs = Duration::from_secs;
+    let planned = Planned { expected: secs(725), low: secs(600), high: secs(850) };
+    story.at(5.0).prepared(0, 4, 0, 700).tell(What::TargetPlanned { target: TargetId(0), planned });
+    story.session(1, 0, 0, 2).pass(1, 4);
+    assert!(!summary(&story.status(), None, Style::PLAIN).contains("planned"));
+    let (target, verdict) = (TargetId(0), Verdict::Passed);
+    story.at(756.0).tell(What::TargetEnded { target, verdict, cause: None });
+    let text = summary(&story.status(), None, Style::PLAIN);
+    assert!(text.contains("\nplanned 12m05s (10m00s to 14m10s), took 12m31s\n"), "{text}");
 }
 
 #[test]

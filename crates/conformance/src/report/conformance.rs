@@ -133,7 +133,7 @@ pub fn stats_text(
     row(out, "all", &stats.all)?;
     writeln!(
         out,
-        "\n{}; minutes are those of one process, by the table of expected durations",
+        "\n{}; minutes are those of one process, by earlier runs where there were any, else by the built-in table",
         printable(&origin.to_string())
     )
 }

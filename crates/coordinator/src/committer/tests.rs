@@ -1,6 +1,7 @@
 //! What a run hears of decisions that the ledger did not take as they were meant.
 
 use multibeam_model::command::{Report, SuiteNode};
+use multibeam_model::lesson::{Lesson, Took};
 use multibeam_model::outcome::Verdict;
 use multibeam_model::{
     AttemptId, ClusterId, GroupId, LossCause, ProcessId, ProcessNumber, SessionId, SpecIndex,
@@ -192,4 +193,21 @@ async fn a_verdict_that_is_worse_already_stays() {
     let verdict = Verdict::Incomplete;
     let ended = What::TargetEnded { target: TARGET, verdict, cause: None };
     assert_eq!(bench.performed().await.events, [ended]);
+}
+
+#[tokio::test]
+async fn what_a_target_has_taught_is_told_before_its_end_and_holds_nothing_up() {
+    for old in [false, true] {
+        let mut bench = Bench::new();
+        if old {
+            bench.ledger.be_old();
+        }
+        let took = Took { spec: "a".to_owned(), millis: 5 };
+        let lesson = Lesson { durations: vec![took], ..Lesson::default() };
+        let records = vec![Command::Learn(lesson)];
+        bench.effects.send(Effect { records, ..end_target(Verdict::Passed) });
+        let ended = What::TargetEnded { target: TARGET, verdict: Verdict::Passed, cause: None };
+        assert_eq!(bench.performed().await.events, [ended]);
+        assert_eq!(bench.ledger.remembers(), usize::from(!old));
+    }
 }

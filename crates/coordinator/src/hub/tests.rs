@@ -164,6 +164,7 @@ fn a_run(run: &str, clusters: &[&str]) -> Begin {
         matrix_junit: false,
     };
     Begin {
+        expected: Default::default(),
         run: RunId(run.into()),
         spec,
         seed: 1,

@@ -11,7 +11,6 @@ use multibeam_model::{AttemptId, Moment, ProcessId, SpecState, TargetId, WorkerI
 use multibeam_sched::Input;
 
 use super::{ActiveRun, tell};
-use crate::durations::Durations;
 use crate::plan::target_plan;
 
 impl ActiveRun {
@@ -34,7 +33,8 @@ impl ActiveRun {
     /// A target's catalog is in the ledger.
     pub(super) fn admit(&mut self, target: TargetId, catalog: Catalog, now: Moment) {
         let timeouts = &self.spec.limits.spec_timeouts;
-        let plan = target_plan(target, &catalog, Durations::built_in(), timeouts);
+        let plan = target_plan(target, &catalog, self.expected.in_target(target), timeouts);
+        self.expect_target(&catalog, &plan);
         let prepared = self.prepared_event(target, &catalog, &plan);
         self.show(prepared);
         if let Some(state) = self.target_mut(target) {
@@ -85,6 +85,7 @@ impl ActiveRun {
         let Some((_, cluster)) = self.sessions.get(&process.session).copied() else { return };
         let Some(catalog) = self.catalog_of(attempt.target) else { return };
         let state = if failed { SpecState::Failed } else { SpecState::Passed };
+        let durations = self.expected.in_target(attempt.target);
         let done: Vec<What> = tell::specs_of(catalog, attempt.group)
             .iter()
             .map(|spec| {
@@ -93,7 +94,7 @@ impl ActiveRun {
                     attempt,
                     process,
                     cluster,
-                    expected: Durations::built_in().expect(&text),
+                    expected: durations.expect(&text),
                     spec: text,
                     state,
                     run_time: Duration::ZERO,

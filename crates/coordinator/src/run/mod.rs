@@ -2,6 +2,8 @@
 //! ledger, the workers, and the watchers.
 
 mod adopt;
+mod lessons;
+mod outlook;
 mod perform;
 mod prepare;
 mod spans;
@@ -12,10 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lessons::Lessons;
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::command::Decision;
 use multibeam_model::event::{Event, What};
 use multibeam_model::link::{CoordinatorMessage, ProcessNews};
+use multibeam_model::plan::TargetPlan;
 use multibeam_model::record::TargetEnd;
 use multibeam_model::run::RunSpec;
 use multibeam_model::status::RunStatus;
@@ -23,12 +27,17 @@ use multibeam_model::{
     AttemptId, ClusterId, LossCause, Moment, ProcessId, RunId, SessionId, TargetId, WorkerId,
 };
 use multibeam_sched::{Input, Recovered, RunShape, Scheduler, TargetShape};
+use outlook::Ahead;
 use spans::Spans;
 use tokio::sync::broadcast;
 
 use crate::clock::event;
 use crate::committer::{Effect, Effects};
+use crate::expected::Expected;
 use crate::messages::{SentCatalog, Watched};
+use crate::plan::scene;
+
+pub(crate) use outlook::Answer;
 
 /// Events that a slow watcher may be behind before it gets a new snapshot instead.
 const EVENTS: usize = 4096;
@@ -38,6 +47,7 @@ const EVENTS: usize = 4096;
 pub(crate) struct Begin {
     pub(crate) run: RunId,
     pub(crate) spec: RunSpec,
+    pub(crate) expected: Expected,
     pub(crate) seed: i64,
     /// What an earlier coordinator has left.
     pub(crate) recovered: Option<Recovered>,
@@ -66,6 +76,9 @@ impl Begin {
 pub(crate) struct ActiveRun {
     id: RunId,
     spec: RunSpec,
+    expected: Expected,
+    lessons: Lessons,
+    ahead: Ahead,
     seed: i64,
     holder: String,
     scheduler: Scheduler,
@@ -111,7 +124,11 @@ struct Target {
 impl ActiveRun {
     /// A run that waits for its turn; see [`ActiveRun::activate`].
     pub(crate) fn new(begin: Begin, effects: Effects) -> Self {
-        let Begin { run, spec, seed, recovered, catalogs, admitted, ended, holder } = begin;
+        let Begin { run, spec, expected, seed, recovered, catalogs, admitted, ended, holder } =
+            begin;
+        let warning = expected.warning.clone();
+        let unknown = |target| (TargetPlan { target, groups: Vec::new() }, BTreeMap::new());
+        let ahead = Ahead::new(scene(&spec, unknown), recovered.is_some());
         let shape = RunShape {
             targets: spec
                 .targets
@@ -145,6 +162,9 @@ impl ActiveRun {
             scheduler: Scheduler::new(shape, recovered.clone()),
             id: run,
             spec,
+            expected,
+            lessons: Lessons::default(),
+            ahead,
             seed,
             holder,
             workers: BTreeMap::new(),
@@ -161,6 +181,9 @@ impl ActiveRun {
             queued: true,
         };
         this.show(started);
+        if let Some(message) = warning {
+            this.show(What::Warning { message });
+        }
         this
     }
 
@@ -276,7 +299,10 @@ impl ActiveRun {
         }
         for input in not_taken {
             match &input {
-                Input::LossVoided { attempt, failed } => self.spans.sealed(*attempt, *failed),
+                Input::LossVoided { attempt, failed } => {
+                    self.spans.sealed(*attempt, *failed);
+                    self.lessons.sealed(*attempt);
+                }
                 Input::CommitRefused { refused } => {
                     refused.iter().for_each(|(attempt, why)| self.spans.refused(*attempt, why));
                 }

@@ -1,10 +1,10 @@
 //! What the scheduler wants, done.
 
-use multibeam_model::command::Decision;
+use multibeam_model::command::{Command, Decision};
 use multibeam_model::event::What;
 use multibeam_model::link::{CoordinatorMessage, ProcessOrder};
 use multibeam_model::outcome::Verdict;
-use multibeam_model::{Cause, TargetId, WorkerId};
+use multibeam_model::{Cause, TargetId, Timestamp, WorkerId};
 use multibeam_sched::{Order, Output};
 
 use super::ActiveRun;
@@ -47,6 +47,7 @@ impl ActiveRun {
                 self.show(what);
             }
             Output::AttemptLost { attempt, cause, given_up } => {
+                self.lessons.lost(attempt);
                 let event = self.attempt_lost(attempt, cause, given_up);
                 self.show(event);
             }
@@ -84,15 +85,24 @@ impl ActiveRun {
 
     /// The committer makes the verdict worse if the ledger knows of a failure.
     fn target_ended(&mut self, target: TargetId, verdict: Verdict, cause: Option<Cause>) {
+        let at = wall();
+        let records = self.lesson_of(target, at);
         self.effect(Effect {
-            decisions: vec![Decision::EndTarget {
-                target,
-                verdict,
-                cause: cause.clone(),
-                at: wall(),
-            }],
+            records,
+            decisions: vec![Decision::EndTarget { target, verdict, cause: cause.clone(), at }],
             events: vec![What::TargetEnded { target, verdict, cause }],
             ..Effect::default()
         });
+    }
+
+    /// What a target has taught, for the ledger.
+    fn lesson_of(&mut self, target: TargetId, at: Timestamp) -> Vec<Command> {
+        let place = target.0 as usize;
+        let catalog = self.targets.get(place).and_then(|target| target.catalog.as_deref());
+        let Some((spec, catalog)) = self.spec.targets.get(place).zip(catalog) else {
+            return Vec::new();
+        };
+        let lesson = self.lessons.take(&self.id, target, spec, catalog, at);
+        lesson.parts().into_iter().map(Command::Learn).collect()
     }
 }

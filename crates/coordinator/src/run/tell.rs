@@ -5,10 +5,9 @@ use std::time::Duration;
 use multibeam_ginkgo::catalog::{Catalog, SpecIndex};
 use multibeam_model::event::What;
 use multibeam_model::link::ProcessNews;
-use multibeam_model::{AttemptId, ClusterId, GroupId, ProcessId};
+use multibeam_model::{AttemptId, ClusterId, GroupId, ProcessId, SpecState};
 
 use super::ActiveRun;
-use crate::durations::Durations;
 
 /// The specs of a group; serial groups count on after the parallel ones.
 pub(super) fn specs_of(catalog: &Catalog, group: GroupId) -> &[SpecIndex] {
@@ -27,7 +26,8 @@ impl ActiveRun {
         let Some(catalog) = self.catalog_of(attempt.target) else { return Duration::ZERO };
         let specs = specs_of(catalog, attempt.group).iter();
         let selected = specs.filter(|spec| catalog.spec(**spec).is_selected());
-        selected.map(|spec| Durations::built_in().expect(&catalog.full_text(*spec))).sum()
+        let durations = self.expected.in_target(attempt.target);
+        selected.map(|spec| durations.expect(&catalog.full_text(*spec))).sum()
     }
 
     /// Shows what a piece of news says about specs and suite nodes.
@@ -49,7 +49,7 @@ impl ActiveRun {
                     attempt: *attempt,
                     process,
                     cluster,
-                    expected: Durations::built_in().expect(&text),
+                    expected: self.expected.in_target(target).expect(&text),
                     spec: text,
                     state: *state,
                     run_time: Duration::from_micros(*run_time_us),
@@ -57,6 +57,10 @@ impl ActiveRun {
                     selected,
                 };
                 self.show(done);
+                if selected && *state == SpecState::Passed {
+                    let took = Duration::from_micros(*run_time_us);
+                    self.lessons.passed(*attempt, spec, took);
+                }
                 // After an unselected member of an Ordered container the next one is known already.
                 if selected {
                     self.spec_started(process, cluster, *attempt, next);
@@ -72,6 +76,7 @@ impl ActiveRun {
             }
             ProcessNews::Sealed { attempt, .. } => {
                 self.show(What::AttemptSealed { attempt: *attempt });
+                self.lessons.sealed(*attempt);
             }
             _ => {}
         }

@@ -11,6 +11,7 @@ use tonic::Status;
 use super::{CoordinatorService, expect};
 use crate::clock::wall;
 use crate::doubt::Doubt;
+use crate::expected::Expected;
 use crate::messages::ToHub;
 use crate::run::Begin;
 use crate::spec::read_spec;
@@ -53,9 +54,11 @@ impl CoordinatorService {
         expect(self.hub.ledger.propose(&commands).await?)?;
         let record = self.hub.ledger.record(&run).await?;
         let spec = read_spec(&record.spec)?;
+        let expected = Expected::of(&self.hub.ledger, &self.known, &spec).await;
         self.begin(Begin {
             run: run.clone(),
             spec,
+            expected,
             seed: record.seed,
             recovered: Some(Recovered::from_record(&record)),
             catalogs: catalogs_of(&record),

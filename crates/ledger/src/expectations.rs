@@ -1,0 +1,60 @@
+//! What the ledger knows of durations: the history, and what was expected of targets.
+
+use std::collections::BTreeMap;
+
+use multibeam_history::History;
+use multibeam_model::command::{Refusal, Reply};
+use multibeam_model::lesson::Lesson;
+use multibeam_model::plan::Planned;
+use multibeam_model::{RunId, TargetId};
+use serde::{Deserialize, Serialize};
+
+use crate::Ledger;
+
+/// Everything that came with format 2 of the commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Expectations {
+    pub(crate) history: History,
+    /// What was expected of the targets of runs that are not forgotten.
+    pub(crate) planned: BTreeMap<RunId, BTreeMap<TargetId, Planned>>,
+}
+
+// === impl Expectations ===
+
+impl Expectations {
+    /// Whether an earlier version would miss nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.history.is_empty() && self.planned.is_empty()
+    }
+}
+
+impl Ledger {
+    pub(crate) fn learn(&mut self, lesson: &Lesson) -> Reply {
+        if !self.expectations.history.learn(lesson) {
+            return Reply::Duplicate;
+        }
+        self.digests.forget_expectations();
+        Reply::Done
+    }
+
+    pub(crate) fn plan(&mut self, run: &RunId, target: TargetId, planned: Planned) -> Reply {
+        if !self.runs.contains_key(run) {
+            return Reply::Refused(Refusal::NoSuchRun);
+        }
+        let known = self.expectations.planned.entry(run.clone()).or_default();
+        // Whoever takes the run over or up plans anew for what is left, which is not what was planned.
+        if known.contains_key(&target) {
+            return Reply::Duplicate;
+        }
+        known.insert(target, planned);
+        self.digests.forget_expectations();
+        Reply::Done
+    }
+
+    /// The run is forgotten. What it has taught stays.
+    pub(crate) fn forget_plan(&mut self, run: &RunId) {
+        if self.expectations.planned.remove(run).is_some() {
+            self.digests.forget_expectations();
+        }
+    }
+}
