@@ -6,7 +6,7 @@ use multibeam_conformance::catalog::Catalog;
 use multibeam_history::{History, Labels, file};
 use multibeam_model::spec_text::fold;
 
-use super::fail;
+use super::{fail, in_full};
 use crate::args::{
     ColorChoice, HistoryArgs, HistoryCommand, HistoryExportArgs, HistoryImportArgs, HistoryListArgs,
 };
@@ -58,8 +58,7 @@ async fn add(args: HistoryImportArgs) -> Result<(), Exit> {
         }
     }
     for (path, error) in &found.failed {
-        eprintln!("in {}:", path.display());
-        fail(Exit::INPUT, error);
+        eprintln!("error: {}: {}", path.display(), in_full(error));
     }
     let new = found.history();
     if !new.is_empty() {
