@@ -42,8 +42,8 @@ pub struct ProcessView {
 // === impl Scheduler ===
 
 impl Scheduler {
-    /// All processes as they stand at a moment. `None` while it is not known how they stand: after a takeover, before their
-    /// workers have spoken.
+    /// All processes as they stand at a moment. `None` while that is not known: after a takeover, before
+    /// their workers have spoken.
     #[must_use]
     pub fn processes(&self, now: Moment) -> Option<Vec<ProcessView>> {
         let all = || self.run.processes();
