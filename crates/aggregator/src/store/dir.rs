@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `FORMAT` | the data format's number, as text; readable before any engine is opened |
+//! | `MEMBERS` | the directory's own number, and those of the other members' directories |
 //! | `LOCK` | nothing; locked while the store is open |
 //! | `MARK` | the number of the last acknowledged write; notices a log that lost its end |
 //! | `log/` | the engine's own files |

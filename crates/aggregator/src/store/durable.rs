@@ -352,6 +352,10 @@ impl Disk for Store {
         })
     }
 
+    fn damage(&self) -> Option<StoreError> {
+        self.reader.damage().map(|what| self.writer.engine.damaged(what))
+    }
+
     fn reader(&self) -> SharedReader {
         Arc::clone(&self.reader) as SharedReader
     }
