@@ -54,6 +54,12 @@ pub(crate) struct Group {
     aggregator: Security,
 }
 
+/// Changes the members of a group.
+pub(crate) struct Admin {
+    client: GroupClient<Endpoints>,
+    urls: Vec<String>,
+}
+
 /// A worker's way to the ledger.
 #[derive(Clone)]
 pub(crate) struct Ledger(LedgerClient<Endpoints>);
@@ -189,21 +195,17 @@ impl Group {
         Ok(leader.ok_or("the leader does not know that it leads")?)
     }
 
-    /// Lets a member go, and a new one follow.
-    pub(crate) async fn replace(&self, gone: u64, new: u64) -> Outcome<()> {
+    /// Whoever changes the members.
+    pub(crate) fn admin(&self) -> Outcome<Admin> {
         let client = GroupClient::new(self.endpoints(&self.aggregator)?);
-        let removed = retry(Backoff::SERVICE, random, || {
-            let mut client = client.clone();
-            let request = wire::RemoveMemberRequest { node: gone, force: false };
-            async move { client.remove_member(request).await }
-        });
-        removed.await?;
-        let added = retry(Backoff::SERVICE, random, || {
-            let (mut client, address) = (client.clone(), self.url(new).to_owned());
-            async move { client.add_member(wire::AddMemberRequest { node: new, address }).await }
-        });
-        added.await?;
-        Ok(())
+        Ok(Admin { client, urls: self.urls.clone() })
+    }
+
+    /// A coordinator's way to one member only.
+    pub(crate) fn coordinator_of(&self, node: u64) -> Outcome<LedgerClient<Endpoints>> {
+        let url = self.url(node).to_owned();
+        let channel = self.coordinator.channel(&url)?;
+        Ok(sized(Endpoints::new(vec![(url, channel)])))
     }
 
     /// Waits until all members that run are alive, vote, and have what a majority has now.
@@ -235,6 +237,43 @@ fn sized(endpoints: Endpoints) -> LedgerClient<Endpoints> {
     LedgerClient::new(endpoints)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+// === impl Admin ===
+
+impl Admin {
+    /// Lets a member go; does not wait for more than that it is under way.
+    pub(crate) async fn remove(&self, node: u64) -> Outcome<()> {
+        let changed = retry(Backoff::SERVICE, random, || {
+            let mut client = self.client.clone();
+            async move { client.remove_member(wire::RemoveMemberRequest { node, force: false }).await }
+        });
+        self.done(changed.await.map(|_| ()), node, false).await
+    }
+
+    /// Lets a new member follow; it gets its vote by itself.
+    pub(crate) async fn add(&self, node: u64) -> Outcome<()> {
+        let address = &self.urls[node as usize - 1];
+        let changed = retry(Backoff::SERVICE, random, || {
+            let (mut client, address) = (self.client.clone(), address.clone());
+            async move { client.add_member(wire::AddMemberRequest { node, address }).await }
+        });
+        self.done(changed.await.map(|_| ()), node, true).await
+    }
+
+    /// A refusal may be the answer to a repeat: what counts is whether the change was made.
+    async fn done(&self, changed: Result<(), Status>, node: u64, member: bool) -> Outcome<()> {
+        let Err(refusal) = changed else { return Ok(()) };
+        let listed = retry(Backoff::SERVICE, random, || {
+            let mut client = self.client.clone();
+            async move { client.list_members(wire::ListMembersRequest {}).await }
+        });
+        let members = listed.await?.into_inner().members;
+        match members.iter().any(|it| it.node == node) == member {
+            true => Ok(()),
+            false => Err(refusal.into()),
+        }
+    }
 }
 
 // === impl Ledger ===
