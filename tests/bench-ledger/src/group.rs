@@ -213,12 +213,14 @@ impl Group {
         let begun = tokio::time::Instant::now();
         let running = self.members.len();
         let mut wanted = None;
+        let mut seen = String::new();
         loop {
             for process in self.members.values_mut() {
                 process.check()?;
             }
             if let Ok(list) = self.list().await {
                 let wanted = *wanted.get_or_insert(list.commit);
+                seen = format!("{list:?}");
                 let members = list.members.iter();
                 let good = members.filter(|it| it.alive && it.votes && it.matched >= wanted);
                 if good.count() == running {
@@ -226,7 +228,9 @@ impl Group {
                 }
             }
             if begun.elapsed() > PATIENCE {
-                return Err("the group does not become healthy".into());
+                let tails: Vec<String> = self.members.values().map(Process::last_words).collect();
+                let tails = tails.join("\n");
+                return Err(format!("the group does not become healthy: {seen}\n{tails}").into());
             }
             tokio::time::sleep(LOOK).await;
         }
