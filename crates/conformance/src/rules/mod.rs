@@ -20,6 +20,7 @@ use serde::Serialize;
 
 pub(crate) use context::Context;
 pub(crate) use product::urls;
+pub use release::qualifying_with;
 pub use table::{Info, Level, Origin, Rule};
 
 /// What came of a rule.
