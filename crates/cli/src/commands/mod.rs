@@ -17,7 +17,7 @@ mod run;
 mod runs;
 mod serve;
 mod status;
-mod verify;
+pub(crate) mod verify;
 
 use std::future::Future;
 
@@ -107,14 +107,19 @@ fn asynchronous(
 
 /// Says what went wrong, and everything that led to it.
 pub(crate) fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
+    eprintln!("error: {}", with_causes(error));
+    exit
+}
+
+/// What went wrong, and everything that led to it.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    eprintln!("error: {text}");
-    exit
+    text
 }
 
 /// Says what a service answered.
