@@ -11,9 +11,9 @@ use super::fail;
 use crate::args::{ColorChoice, CompareArgs};
 use crate::exit::Exit;
 use crate::files::write_file;
-use crate::{foreign, output};
 use crate::results_of::{ResultsOf, nanos};
 use crate::view::{Line, Role, Style};
+use crate::{foreign, output};
 
 /// Says what differs between targets.
 pub(super) fn run(args: &CompareArgs, color: ColorChoice) -> Result<(), Exit> {

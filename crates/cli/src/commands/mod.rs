@@ -2,6 +2,7 @@
 
 mod aggregator;
 mod attach;
+mod bundle;
 mod cancel;
 pub mod check;
 mod compare;
@@ -42,6 +43,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Command::Compare(args) => compare::run(&args, color).err().unwrap_or(Exit::SUCCESS),
         Command::Export(args) => export::run(&args).err().unwrap_or(Exit::SUCCESS),
         Command::Verify(args) => verify::run(&args, color),
+        Command::Bundle(args) => bundle::run(&args, color),
         Command::Conformance(args) => conformance::run(&args, color),
         // What a run's parts have to say is in the view; the log is for looking closer.
         Command::Run(args) => asynchronous(log, "error", "multibeam", run::run(*args, color)),

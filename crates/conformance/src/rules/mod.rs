@@ -58,7 +58,8 @@ pub struct Finding {
 
 impl Outcome {
     /// Whether it stands in the way of a verdict if the rule is broken.
-    pub(crate) fn counts(&self, strict: bool) -> bool {
+    #[must_use]
+    pub fn counts(&self, strict: bool) -> bool {
         strict || self.rule.info().level == Level::Error
     }
 
