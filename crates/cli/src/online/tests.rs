@@ -1,33 +1,38 @@
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use super::*;
 
-/// A server on this machine that answers by path, as often as it is asked; gives its address.
-async fn server() -> String {
+/// A server on this machine that answers by path, as often as it is asked; gives its address. It ends
+/// with its tasks.
+async fn server(tasks: &mut JoinSet<()>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    let Ok(byte) = stream.read_u8().await else { return };
-                    head.push(byte);
-                }
-                let head = String::from_utf8(head).unwrap();
-                let mut words = head.split_whitespace();
-                assert_eq!(words.next(), Some("HEAD"));
-                let Some(answer) = answer(words.next().unwrap()) else {
-                    // Never, but the connection stays open.
-                    return std::future::pending().await;
-                };
-                let _ = stream.write_all(answer.as_bytes()).await;
-            });
+    tasks.spawn(async move {
+        let mut conversations = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            conversations.spawn(converse(stream));
         }
     });
     format!("http://{address}")
+}
+
+async fn converse(mut stream: TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = stream.read_u8().await else { return };
+        head.push(byte);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut words = head.split_whitespace();
+    assert_eq!(words.next(), Some("HEAD"));
+    match answer(words.next().unwrap()) {
+        Some(answer) => drop(stream.write_all(answer.as_bytes()).await),
+        // Never, but the connection stays open.
+        None => std::future::pending().await,
+    }
 }
 
 fn answer(path: &str) -> Option<String> {
@@ -57,7 +62,8 @@ fn head(status: &str, fields: &str) -> String {
 
 /// What the server's answers come to; whoever does not answer is waited for only so long.
 async fn asked(paths: &[&str], patience: Duration) -> Vec<UrlAnswer> {
-    let server = server().await;
+    let mut tasks = JoinSet::new();
+    let server = server(&mut tasks).await;
     let urls: Vec<String> = paths.iter().map(|path| format!("{server}{path}")).collect();
     let mut online = ask_over(HttpConnector::new(), urls.iter().cloned().collect(), patience).await;
     urls.iter().map(|url| online.answers.remove(url).unwrap()).collect()
