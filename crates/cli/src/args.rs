@@ -1,6 +1,7 @@
 //! What the user can type. Syntax only: nothing here looks at a file or a clock.
 
 mod aggregator;
+mod bundle;
 mod compare;
 mod conformance;
 mod coordinator;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use aggregator::{
     AggregatorArgs, AggregatorCommand, AggregatorServeArgs, MemberArg, MembersPlace,
 };
+pub use bundle::BundleArgs;
 pub use compare::{CompareArgs, ExportArgs, ExportFormat};
 pub use conformance::{ConformanceArgs, ConformanceCommand, ListsArgs, ReportFormat, VerifyArgs};
 pub use coordinator::CoordinatorArgs;
@@ -62,7 +64,7 @@ pub enum ColorChoice {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a commented run file to standard output.
+    /// Write a commented run file (or product file) to standard output.
     Init(InitArgs),
     /// Show what a run file would run, without running it.
     List(ListArgs),
@@ -90,6 +92,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Hold results or a submission against the rules of the certification.
     Verify(Box<VerifyArgs>),
+    /// Make submissions vX.Y/PRODUCT of the results of runs, and verify them.
+    Bundle(Box<BundleArgs>),
     /// Show which tests a release of Kubernetes requires, and what changed.
     Conformance(ConformanceArgs),
     /// Serve runs: the coordinator.
@@ -153,6 +157,8 @@ pub enum Example {
     Minimal,
     /// Versions × CNI × kube-proxy.
     Matrix,
+    /// A product file, for `multibeam bundle`.
+    Product,
 }
 
 /// `multibeam check`

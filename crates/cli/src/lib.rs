@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod exit;
 pub mod files;
 pub mod follow;
+mod foreign;
 pub mod kubeconfigs;
 pub mod load;
 pub mod online;

@@ -9,6 +9,7 @@ pub mod command;
 pub mod event;
 pub mod ids;
 pub mod link;
+pub mod markdown;
 pub mod outcome;
 pub mod plan;
 pub mod record;

@@ -8,6 +8,7 @@ use super::fail;
 use super::verify::paint;
 use crate::args::{ColorChoice, ConformanceArgs, ConformanceCommand, ListsArgs};
 use crate::exit::Exit;
+use crate::view::count;
 use crate::{output, required};
 
 /// Shows lists of conformance tests.
@@ -71,6 +72,7 @@ fn lists(args: &ListsArgs) -> Result<Vec<Catalog>, Exit> {
 }
 
 fn wrong_number(expected: usize, given: usize, example: &str) -> Exit {
-    eprintln!("error: expected {expected} lists, got {given} (hint: such as `{example}`)");
+    let lists = count(expected, "list");
+    eprintln!("error: expected {lists}, got {given} (hint: such as `{example}`)");
     Exit::INPUT
 }

@@ -2,6 +2,7 @@
 
 mod aggregator;
 mod attach;
+mod bundle;
 mod cancel;
 pub mod check;
 mod compare;
@@ -17,7 +18,7 @@ mod run;
 mod runs;
 mod serve;
 mod status;
-mod verify;
+pub(crate) mod verify;
 
 use std::future::Future;
 
@@ -42,6 +43,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Command::Compare(args) => compare::run(&args, color).err().unwrap_or(Exit::SUCCESS),
         Command::Export(args) => export::run(&args).err().unwrap_or(Exit::SUCCESS),
         Command::Verify(args) => verify::run(&args, color),
+        Command::Bundle(args) => bundle::run(&args, color),
         Command::Conformance(args) => conformance::run(&args, color),
         // What a run's parts have to say is in the view; the log is for looking closer.
         Command::Run(args) => asynchronous(log, "error", "multibeam", run::run(*args, color)),
@@ -107,14 +109,19 @@ fn asynchronous(
 
 /// Says what went wrong, and everything that led to it.
 pub(crate) fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
+    eprintln!("error: {}", with_causes(error));
+    exit
+}
+
+/// What went wrong, and everything that led to it.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    eprintln!("error: {text}");
-    exit
+    text
 }
 
 /// Says what a service answered.

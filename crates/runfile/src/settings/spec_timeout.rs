@@ -1,11 +1,10 @@
 //! `specTimeout`: when a spec counts as hung.
 
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::human::HumanDuration;
+use multibeam_document::table::{OFF, Object, Ty, optional, required};
+use multibeam_document::yaml::Node;
 use serde::{Deserialize, Serialize};
-
-use crate::diagnostic::{Code, Sink};
-use crate::human::HumanDuration;
-use crate::table::{OFF, Object, Ty, optional, required};
-use crate::yaml::Node;
 
 /// When a spec of a run that is not certified counts as hung: no conformance spec of any release
 /// takes half as long, and a night is not lost. A certified run has no such limit unless the
@@ -108,7 +107,7 @@ pub(crate) fn read(run: &Node, certified: bool, sink: &mut Sink<'_>) -> SpecTime
         } else if let Some(first) = by_tag.iter().find(|r| word.contains(r.matches.as_str())) {
             let message = format!(
                 "this rule never counts: {} before it matches the same specs",
-                crate::render::quote(&first.matches)
+                multibeam_document::render::quote(&first.matches)
             );
             let hint = "the first rule that matches counts; put the narrower one first".to_owned();
             sink.warning(Code::BadValue, matches.span, message, Some(hint));
