@@ -54,7 +54,7 @@ fn the_readme_tells_how_to_reproduce_and_what_happened() {
     ] {
         assert!(text.contains(expected), "{expected:?} in\n{text}");
     }
-    assert!(!text.contains("other"), "{text}");
+    assert!(!text.contains("`other`"), "{text}");
     let quiet = bundle(&run_json()).text("README.md");
     assert!(quiet.contains("None: every spec ran once."), "{quiet}");
     assert!(quiet.contains("removed nothing"), "{quiet}");
