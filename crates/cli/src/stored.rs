@@ -34,7 +34,7 @@ impl Stored {
     ///
     /// # Errors
     /// When it is in use, damaged, or lacks the run.
-    pub fn open(directory: &RunDirectory) -> Result<Self, Exit> {
+    pub async fn open(directory: &RunDirectory) -> Result<Self, Exit> {
         if !directory.ledger().is_dir() {
             eprintln!("error: {} has results, and no ledger", directory.path().display());
             eprintln!("  (hint: a coordinator kept this run; --endpoint names it)");
@@ -49,6 +49,7 @@ impl Stored {
                 directory.path().display()
             );
             eprintln!("  (hint: a run's directory must keep its name)");
+            close(ledger).await;
             return Err(Exit::INPUT);
         };
         let tasks = TaskGroup::new();
@@ -78,9 +79,14 @@ impl Stored {
     /// Closes the ledger.
     pub async fn close(self) {
         let _ = self.tasks.shutdown(std::time::Duration::from_secs(5)).await;
-        if let Err(error) = self.ledger.shutdown().await {
-            tracing::warn!(%error, "the ledger did not close well");
-        }
+        close(self.ledger).await;
+    }
+}
+
+/// Whatever becomes of the command: a ledger that outlives its runtime panics.
+async fn close(ledger: Handle) {
+    if let Err(error) = ledger.shutdown().await {
+        tracing::warn!(%error, "the ledger did not close well");
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn run(args: LogsArgs) -> Result<(), Exit> {
     match look(&args.place, args.run.as_deref()).await? {
         Found::Served(served) => print(&served.results, &served.run, &args, args.follow).await,
         Found::Left(directory) => {
-            let stored = Stored::open(&directory)?;
+            let stored = Stored::open(&directory).await?;
             let printed = print(&stored.results, &stored.record.run.0, &args, false).await;
             stored.close().await;
             printed

@@ -23,7 +23,7 @@ pub(super) async fn run(args: ResultsArgs, color: ColorChoice) -> Result<(), Exi
             (fetch_all(&served.results, &served.run, &directory).await, directory)
         }
         Found::Left(left) => {
-            let stored = Stored::open(&left)?;
+            let stored = Stored::open(&left).await?;
             let directory = directory_of(&stored.record.run.0);
             let written = fetch_all(&stored.results, &stored.record.run.0, &directory).await;
             stored.close().await;

@@ -91,7 +91,7 @@ async fn resume(args: &RunArgs, run: &str, look: Look) -> Result<(), Exit> {
 /// What failed in an earlier run, as a new run.
 async fn failures_of(args: &RunArgs, run: &str) -> Result<RunSpec, Exit> {
     let directory = find(&args.place.results, Some(run))?;
-    let stored = Stored::open(&directory)?;
+    let stored = Stored::open(&directory).await?;
     let summary = files::summary(&stored.results, run).await;
     let spec = stored.spec();
     stored.close().await;
