@@ -5,7 +5,6 @@ use multibeam_aggregator::services::results_server;
 use multibeam_aggregator::{Aggregator, Handle, Store};
 use multibeam_model::RunId;
 use multibeam_model::record::RunRecord;
-use multibeam_model::run::RunSpec;
 use multibeam_model::status::{Failure, RunStatus, TargetStatus};
 use multibeam_model::{ClusterId, Timestamp};
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
@@ -63,17 +62,6 @@ impl Stored {
         let results = ResultsClient::new(connector.channel().into())
             .max_decoding_message_size(multibeam_proto::MAX_MESSAGE_BYTES);
         Ok(Self { tasks, ledger, record, results })
-    }
-
-    /// The run as it was submitted.
-    ///
-    /// # Errors
-    /// When it is of another version.
-    pub fn spec(&self) -> Result<RunSpec, Exit> {
-        serde_json::from_slice(&self.record.spec).map_err(|error| {
-            eprintln!("error: the stored run is of another version of multibeam: {error}");
-            Exit::INPUT
-        })
     }
 
     /// Closes the ledger.

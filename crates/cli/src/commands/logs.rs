@@ -32,7 +32,7 @@ async fn print(
     args: &LogsArgs,
     follow: bool,
 ) -> Result<(), Exit> {
-    let summary = summary(results, run).await.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let summary = summary(results, run).await.map_err(|error| fail(error.exit(), &error))?;
     let target = match &args.target {
         None => None,
         Some(name) => match (0u32..).zip(&summary.targets).find(|(_, t)| t.name == *name) {

@@ -120,7 +120,12 @@ pub(crate) fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
 /// Says what a service answered.
 pub(crate) fn fail_status(status: &tonic::Status) -> Exit {
     eprintln!("error: {}", status.message());
-    match status.code() {
+    exit_of(status.code())
+}
+
+/// Whose fault a service's answer is: the user's or the environment's.
+pub(crate) fn exit_of(code: tonic::Code) -> Exit {
+    match code {
         tonic::Code::InvalidArgument
         | tonic::Code::NotFound
         | tonic::Code::FailedPrecondition

@@ -30,7 +30,7 @@ pub(super) async fn run(args: ResultsArgs, color: ColorChoice) -> Result<(), Exi
             (written, directory)
         }
     };
-    let found = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let found = written.map_err(|error| fail(error.exit(), &error))?;
     show(&found, directory, args.json, color)
 }
 

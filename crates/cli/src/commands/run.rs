@@ -8,17 +8,19 @@ use multibeam_aggregator::render::RunJson;
 use multibeam_model::outcome::Verdict;
 use multibeam_model::run::{RunMode, RunSpec};
 use multibeam_model::status::RunStatus;
+use multibeam_proto::aggregator::v1::results_client::ResultsClient;
 use multibeam_proto::coordinator::v1::SubmitRequest;
+use multibeam_rt::endpoints::Endpoints;
 
 use super::{fail, fail_status};
 use crate::args::{ColorChoice, RunArgs};
 use crate::embedded::{Embedded, Start};
 use crate::exit::Exit;
-use crate::files::{self, fetch_all};
+use crate::files::{self, FilesError, fetch_all};
 use crate::follow::{CtrlC, Look, follow};
 use crate::kubeconfigs::{self, Written};
 use crate::load::load;
-use crate::place::{RunDirectory, Served, find};
+use crate::place::{Found, RunDirectory, Served, find, look};
 use crate::stored::{Stored, status_of};
 use crate::view::summary;
 use crate::{connect, preflight, rerun};
@@ -88,18 +90,30 @@ async fn resume(args: &RunArgs, run: &str, look: Look) -> Result<(), Exit> {
     here(Start::Resume { force: args.force }, directory, look).await
 }
 
-/// What failed in an earlier run, as a new run.
+/// What failed in an earlier run, as a new run. Whoever has that run tells both what it was and how
+/// it went.
 async fn failures_of(args: &RunArgs, run: &str) -> Result<RunSpec, Exit> {
-    let directory = find(&args.place.results, Some(run))?;
-    let stored = Stored::open(&directory).await?;
-    let summary = files::summary(&stored.results, run).await;
-    let spec = stored.spec();
-    stored.close().await;
-    let summary = summary.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-    rerun::of_failures(spec?, &summary).ok_or_else(|| {
+    let told = match look(&args.place, Some(run)).await? {
+        Found::Served(served) => earlier(&served.results, run).await,
+        Found::Left(directory) => {
+            let stored = Stored::open(&directory).await?;
+            let told = earlier(&stored.results, run).await;
+            stored.close().await;
+            told
+        }
+    };
+    let (spec, summary) = told.map_err(|error| fail(error.exit(), &error))?;
+    rerun::of_failures(spec, &summary).ok_or_else(|| {
         eprintln!("error: nothing failed in run {run}");
         Exit::INPUT
     })
+}
+
+async fn earlier(
+    results: &ResultsClient<Endpoints>,
+    run: &str,
+) -> Result<(RunSpec, RunJson), FilesError> {
+    Ok((files::submitted(results, run).await?, files::summary(results, run).await?))
 }
 
 /// Runs it in this process.
@@ -162,7 +176,7 @@ async fn submit(
 pub(super) fn new_directory(results: &Path, name: &str) -> Result<RunDirectory, Exit> {
     let failed = |error: std::io::Error| {
         eprintln!("error: cannot make a directory in {}: {error}", results.display());
-        Exit::ENVIRONMENT
+        Exit::of_directory(&error)
     };
     let directory = RunDirectory::new(results, &multibeam_coordinator::new_run_id());
     let hidden = directory.ledger();
