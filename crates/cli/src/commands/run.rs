@@ -21,7 +21,7 @@ use crate::follow::{CtrlC, Look, follow};
 use crate::kubeconfigs::{self, Written};
 use crate::load::load;
 use crate::place::{Found, RunDirectory, Served, find, look};
-use crate::stored::{Stored, status_of};
+use crate::stored::{Stored, end_status};
 use crate::view::summary;
 use crate::{connect, preflight, rerun};
 
@@ -192,18 +192,12 @@ fn warn_of_mode(mode: Option<&RunMode>) {
     }
 }
 
-fn show_end(status: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
+fn show_end(watched: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
     if !look.json {
-        show_summary(status, found, directory, look);
+        let end = end_status(found, watched);
+        print!("{}", summary(&end, Some(&directory.display().to_string()), look.style()));
     }
     warn_of_mode(found.mode.as_ref());
-}
-
-fn show_summary(status: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
-    // The events of a run that was taken up tell only of what came after that.
-    let whole = (!found.resumed.is_empty()).then(|| status_of(found));
-    let status = whole.as_ref().unwrap_or(status);
-    print!("{}", summary(status, Some(&directory.display().to_string()), look.style()));
 }
 
 fn exit(status: &RunStatus) -> Result<(), Exit> {
