@@ -58,7 +58,11 @@ fn selected<'a>(
 }
 
 /// The longest time that one spec of the group may take; none when one of them has no limit.
-fn limit(catalog: &Catalog, specs: &[SpecIndex], timeouts: &[SpecTimeout]) -> Option<Duration> {
+pub(crate) fn limit(
+    catalog: &Catalog,
+    specs: &[SpecIndex],
+    timeouts: &[SpecTimeout],
+) -> Option<Duration> {
     let limits = selected(catalog, specs).map(|spec| {
         let (text, labels) = (catalog.full_text(spec), &catalog.spec(spec).labels);
         timeouts.iter().find(|timeout| timeout.applies(&text, labels)).map(|timeout| timeout.limit)

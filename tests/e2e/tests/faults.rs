@@ -167,11 +167,20 @@ fn a_hung_spec_is_interrupted() {
     let scratch = Scratch::new();
     let file = file(json!({"ZOO_HANG": "1"}), &["--ginkgo.grace-period=1s"])
         .set(&["specTimeout"], json!({"default": "3s"}));
-    let (_, results) = run(&scratch, file, 1);
+    let (ended, results) = scratch.run_to_end(file);
+    let ended = ended.expect(1);
+    check(&scratch, &ended, &results);
     let report = results.report("sick");
     let spec = report.spec("hangs and does not listen");
     assert_eq!(spec.state, "interrupted");
     assert_eq!(report.count("interrupted"), 1);
+    let why = "ran longer than 3 s (specTimeout): [sig-zoo] Dangerous hangs and does not listen";
+    assert_eq!(
+        ended.stdout.matches(why).count(),
+        2,
+        "as it happens and at the end\n{}",
+        ended.stdout
+    );
     assert_eq!(lost(&results).len(), 0);
 }
 
