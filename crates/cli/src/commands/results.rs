@@ -15,8 +15,8 @@ use crate::view::summary;
 
 /// Writes a run's files and shows its summary. Of a run that has not ended, what there is so far.
 pub(super) async fn run(args: ResultsArgs, color: ColorChoice) -> Result<(), Exit> {
-    let place = args.place.results.clone();
-    let directory_of = |run: &str| args.to.clone().unwrap_or_else(|| place.join(run));
+    let directory_of =
+        |run: &str| args.to.clone().unwrap_or_else(|| args.place.results().join(run));
     let (written, directory) = match look(&args.place, args.run.as_deref()).await? {
         Found::Served(served) => {
             let directory = directory_of(&served.run);

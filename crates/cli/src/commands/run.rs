@@ -14,13 +14,14 @@ use multibeam_rt::endpoints::Endpoints;
 
 use super::{fail, fail_status};
 use crate::args::{ColorChoice, RunArgs};
+use crate::convert::shown;
 use crate::embedded::{Embedded, Start};
 use crate::exit::Exit;
 use crate::files::{self, FilesError, fetch_all};
 use crate::follow::{CtrlC, Look, follow};
 use crate::kubeconfigs::{self, Written};
 use crate::load::load;
-use crate::place::{Found, RunDirectory, Served, find, look};
+use crate::place::{self, Found, RunDirectory, Served};
 use crate::stored::{Stored, end_status};
 use crate::view::summary;
 use crate::{connect, preflight, rerun};
@@ -40,16 +41,17 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
                 let channel = connect::coordinators(endpoint, &args.place.tls).await?;
                 let mut served = Served::over(channel, run.clone());
                 submit(&mut served, Vec::new(), Some(run.clone()), args.force).await?;
-                follow_remote(served, &args.place.results, look).await
+                follow_remote(served, args.place.results(), look).await
             }
             None => resume(&args, run, look).await,
         };
     }
     let (mut spec, loaded, results) = match (&args.rerun_failed, &args.file) {
-        (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results.clone()),
+        (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results().to_owned()),
         (None, Some(file)) => {
             let loaded = load(file, args.mode.map(Into::into), color)?;
-            let results = results_directory(&args, &loaded.results);
+            // The command line wins over the run file.
+            let results = args.place.results.clone().unwrap_or_else(|| loaded.results.clone());
             (loaded.run.clone(), Some(loaded), results)
         }
         (None, None) => unreachable!("clap asks for one of them"),
@@ -76,24 +78,20 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     here(Start::New(Box::new(spec)), directory, look).await
 }
 
-/// The command line wins over the run file, whose own default is the same as ours.
-fn results_directory(args: &RunArgs, of_file: &Path) -> PathBuf {
-    if args.place.results == Path::new("results") {
-        of_file.to_owned()
-    } else {
-        args.place.results.clone()
-    }
-}
-
 async fn resume(args: &RunArgs, run: &str, look: Look) -> Result<(), Exit> {
-    let directory = find(&args.place.results, Some(run))?;
-    here(Start::Resume { force: args.force }, directory, look).await
+    match place::look(&args.place, Some(run)).await? {
+        Found::Left(directory) => here(Start::Resume { force: args.force }, directory, look).await,
+        Found::Served(_) => {
+            eprintln!("error: run {run} is under way (hint: `multibeam attach {run}` follows it)");
+            Err(Exit::INPUT)
+        }
+    }
 }
 
 /// What failed in an earlier run, as a new run. Whoever has that run tells both what it was and how
 /// it went.
 async fn failures_of(args: &RunArgs, run: &str) -> Result<RunSpec, Exit> {
-    let told = match look(&args.place, Some(run)).await? {
+    let told = match place::look(&args.place, Some(run)).await? {
         Found::Served(served) => earlier(&served.results, run).await,
         Found::Left(directory) => {
             let stored = Stored::open(&directory).await?;
@@ -195,7 +193,8 @@ fn warn_of_mode(mode: Option<&RunMode>) {
 fn show_end(watched: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
     if !look.json {
         let end = end_status(found, watched);
-        print!("{}", summary(&end, Some(&directory.display().to_string()), look.style()));
+        let directory = directory.to_string_lossy();
+        print!("{}", summary(&end, Some(&shown(&directory)), look.style()));
     }
     warn_of_mode(found.mode.as_ref());
 }
