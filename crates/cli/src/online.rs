@@ -14,6 +14,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use multibeam_conformance::{Online, UrlAnswer};
 
+use crate::commands::with_causes;
+
 /// How long one URL may take, with all its redirects.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -89,16 +91,6 @@ fn resolve(from: &Uri, location: &str) -> Result<Uri, String> {
 fn text(response: &Response<Incoming>, name: header::HeaderName) -> String {
     let value = response.headers().get(name);
     value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -69,6 +69,9 @@ fn assert_refusals(scratch: &Scratch, system: &System<'_>) {
     let plain = system.coordinators[0].replace("https", "http");
     let plain = scratch.run(["runs", "--endpoint", &plain, "--plaintext"]);
     assert_eq!(plain.code(), 4, "{}", plain.stdout);
+    let nobody = scratch.run(["runs", "--endpoint", "http://localhost:1", "--plaintext"]).expect(4);
+    let says = nobody.stderr.contains("no coordinator at http://localhost:1: Connection refused");
+    assert!(says, "{}", nobody.stderr);
     let open = ["coordinator", "--listen", "0.0.0.0:0", "--plaintext"];
     let open = scratch.run(open).expect(3);
     assert!(open.stderr.contains("no loopback address"), "{}", open.stderr);
