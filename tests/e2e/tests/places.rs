@@ -91,3 +91,19 @@ fn a_run_under_way_is_not_taken_up() {
     let _ = scratch.run(["cancel"]).expect(0);
     let _ = program.wait().expect(2);
 }
+
+#[test]
+fn results_that_find_no_room_are_written_elsewhere() {
+    let scratch = Scratch::new();
+    let file = scratch.run_file("run.yaml", one().env("ZOO_HANG_POLITE", "1"));
+    let program = scratch.start(["run", "--plain", "-f", file.to_str().unwrap()]);
+    wait_for("a spec to run", || (!scratch.trace("a").is_empty()).then_some(()));
+    let results = scratch.results();
+    fs::write(results.path().join("zoo"), "where a directory should be").unwrap();
+    let _ = scratch.run(["cancel"]).expect(0);
+    let ended = program.wait().expect(4);
+    let hint = format!("multibeam results {} --to DIR", results.run());
+    assert!(ended.stderr.contains(&hint), "{}", ended.stderr);
+    let _ = scratch.run(["results", "--to", "elsewhere"]).expect(0);
+    assert!(scratch.path().join("elsewhere/zoo/e2e.log").is_file());
+}

@@ -1,7 +1,7 @@
 //! `multibeam run`: a run file becomes a run, here or at a standing coordinator.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use multibeam_aggregator::render::RunJson;
@@ -131,10 +131,19 @@ async fn here(start: Start, directory: RunDirectory, look: Look) -> Result<(), E
     };
     let written = written.await;
     let ended = embedded.end().await;
-    let summary = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let summary = written.map_err(|error| unwritten(&error, &directory.name()))?;
     ended?;
     show_end(&status, &summary, directory.path(), look);
     exit(&status)
+}
+
+/// Says why the results of a run that is over are not here. The ledger has them.
+fn unwritten(error: &FilesError, run: &str) -> Exit {
+    let exit = fail(Exit::ENVIRONMENT, error);
+    eprintln!(
+        "  (hint: nothing is lost: `multibeam results {run} --to DIR` writes them to another place)"
+    );
+    exit
 }
 
 /// Follows a run elsewhere and writes its results here.
@@ -142,7 +151,7 @@ async fn follow_remote(mut served: Served, results: &Path, look: Look) -> Result
     let status = follow(&mut served, look, CtrlC::Cancels).await?;
     let directory = results.join(&served.run);
     let written = fetch_all(&served.results, &served.run, &directory).await;
-    let summary = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let summary = written.map_err(|error| unwritten(&error, &served.run))?;
     show_end(&status, &summary, &directory, look);
     exit(&status)
 }
