@@ -7,7 +7,7 @@ mod conformance;
 mod coordinator;
 mod mode;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -109,9 +109,10 @@ pub enum Command {
 /// Where the run is: in a results directory, or at a standing coordinator.
 #[derive(Args, Clone, Debug)]
 pub struct Place {
-    /// The directory that holds the results of runs.
-    #[arg(long, value_name = "DIR", default_value = "results", env = "MULTIBEAM_RESULTS")]
-    pub results: PathBuf,
+    /// The directory that holds the results of runs; `results` when absent. Of a new run, the
+    /// results.dir of its run file then, which begins beside that file.
+    #[arg(long, value_name = "DIR", env = "MULTIBEAM_RESULTS")]
+    pub results: Option<PathBuf>,
 
     /// A standing coordinator, such as `https://coordinator:7400`; several, by commas or by
     /// repeating it, are tried in turn.
@@ -121,6 +122,14 @@ pub struct Place {
     /// The certificates to use there (made by `multibeam pki`).
     #[command(flatten)]
     pub tls: TlsArgs,
+}
+
+impl Place {
+    /// Where runs are looked for.
+    #[must_use]
+    pub fn results(&self) -> &Path {
+        self.results.as_deref().unwrap_or(Path::new("results"))
+    }
 }
 
 /// Certificates.

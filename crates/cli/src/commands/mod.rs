@@ -113,12 +113,15 @@ pub(crate) fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
     exit
 }
 
-/// What went wrong, and everything that led to it.
+/// What went wrong and everything that led to it; what an error repeats of its cause only once.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
         source = cause.source();
     }
     text
@@ -127,11 +130,37 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 /// Says what a service answered.
 pub(crate) fn fail_status(status: &tonic::Status) -> Exit {
     eprintln!("error: {}", status.message());
-    match status.code() {
+    exit_of(status.code())
+}
+
+/// Whose fault a service's answer is: the user's or the environment's.
+pub(crate) fn exit_of(code: tonic::Code) -> Exit {
+    match code {
         tonic::Code::InvalidArgument
         | tonic::Code::NotFound
         | tonic::Code::FailedPrecondition
         | tonic::Code::AlreadyExists => Exit::INPUT,
         _ => Exit::ENVIRONMENT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Wrapped {
+        #[error("cannot connect")]
+        Silent(#[source] std::io::Error),
+        #[error("cannot connect: {0}")]
+        Repeating(#[source] std::io::Error),
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || std::io::Error::other("no such host");
+        for error in [Wrapped::Silent(cause()), Wrapped::Repeating(cause())] {
+            assert_eq!(with_causes(&error), "cannot connect: no such host");
+        }
     }
 }
