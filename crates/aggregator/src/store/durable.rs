@@ -12,14 +12,14 @@ use super::StoreError;
 use super::content::{Content, Record, Staged};
 use super::dir::{Dir, FORMAT};
 use super::disk::{Disk, Identity, SharedReader};
-use super::engine::{Found, Writer};
+use super::engine::{Found, PIECE, Writer};
 use super::layout::{self, FIRST, PARTS};
 use super::places::Places;
 use super::prepare::Prepared;
 use super::reader::Reader;
 
-/// Bytes that are staged between two flushes, so that what waits to be written stays bounded.
-const STAGE: usize = 1 << 20;
+/// Bytes that are staged between two flushes: as much as one large object has between two of its own.
+const STAGE: usize = PIECE;
 
 /// A node's disk, in a directory of its own.
 #[derive(Debug)]
