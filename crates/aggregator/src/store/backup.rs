@@ -21,7 +21,6 @@ use super::stream::{self, End, Frame, Header, bad};
 /// Bytes of one piece of the state.
 const PIECE: usize = 1 << 20;
 
-
 /// Writes everything in `dir` to `out`: whose it is, state, terms and votes, log, kept payloads. The
 /// node must not run. What is damaged does not get into a backup: it is an error.
 ///
