@@ -7,9 +7,9 @@
 //! and hear nothing of a member that comes with another one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +17,7 @@ use multibeam_ledger::node::disk::NodeId;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::dir::io_error;
+use super::dir::{io_error, write_whole};
 
 /// The file in a member's directory.
 const FILE: &str = "MEMBERS";
@@ -127,15 +127,8 @@ fn draw() -> u64 {
 }
 
 fn write(path: &Path, known: &Known) -> Result<(), StoreError> {
-    let written = || -> io::Result<()> {
-        let new = path.with_extension("new");
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec(known)?)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        File::open(path.parent().unwrap_or(path))?.sync_all()
-    };
-    written().map_err(|e| io_error("write", path, e))
+    let bytes = serde_json::to_vec(known).map_err(|e| io_error("write", path, e.into()))?;
+    write_whole(path, &bytes)
 }
 
 #[cfg(test)]
