@@ -158,9 +158,7 @@ impl Store {
         gone: RangeInclusive<u64>,
     ) -> Result<(), StoreError> {
         let (first, last) = (*gone.start(), *gone.end());
-        for key in self.writer.engine.keys(layout::keys(generation, first, last), usize::MAX)? {
-            batch.remove(key);
-        }
+        self.writer.engine.remove(batch, layout::keys(generation, first, last))?;
         let frame = match self.writer.engine.frame(generation, first)? {
             Found::Object(frame) => frame,
             Found::Nothing => return Ok(()),

@@ -251,6 +251,18 @@ impl Engine {
         self.guard(|| self.tree.range(range).keys().take(most).collect())
     }
 
+    /// Adds the removal of all of a range to a batch.
+    pub(super) fn remove(
+        &self,
+        batch: &mut Batch,
+        range: impl RangeBounds<Key>,
+    ) -> Result<(), StoreError> {
+        for key in self.keys(range, usize::MAX)? {
+            batch.remove(key);
+        }
+        Ok(())
+    }
+
     fn place(&self, key: &[u8]) -> Result<(u32, u64), StoreError> {
         layout::place(key).ok_or_else(|| damaged(&self.dir, "it has a malformed key".to_owned()))
     }
