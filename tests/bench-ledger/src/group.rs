@@ -181,12 +181,7 @@ impl Group {
 
     /// The members as the leader sees them.
     pub(crate) async fn list(&self) -> Outcome<wire::ListMembersResponse> {
-        let client = GroupClient::new(self.endpoints(&self.aggregator)?);
-        let asked = retry(Backoff::SERVICE, random, || {
-            let mut client = client.clone();
-            async move { client.list_members(wire::ListMembersRequest {}).await }
-        });
-        Ok(tokio::time::timeout(PATIENCE, asked).await??.into_inner())
+        tokio::time::timeout(PATIENCE, self.admin()?.list()).await?
     }
 
     pub(crate) async fn leader(&self) -> Outcome<u64> {
@@ -265,14 +260,19 @@ impl Admin {
         self.done(changed.await.map(|_| ()), node, true).await
     }
 
-    /// A refusal may be the answer to a repeat: what counts is whether the change was made.
-    async fn done(&self, changed: Result<(), Status>, node: u64, member: bool) -> Outcome<()> {
-        let Err(refusal) = changed else { return Ok(()) };
-        let listed = retry(Backoff::SERVICE, random, || {
+    /// The members as the leader sees them.
+    async fn list(&self) -> Outcome<wire::ListMembersResponse> {
+        let asked = retry(Backoff::SERVICE, random, || {
             let mut client = self.client.clone();
             async move { client.list_members(wire::ListMembersRequest {}).await }
         });
-        let members = listed.await?.into_inner().members;
+        Ok(asked.await?.into_inner())
+    }
+
+    /// A refusal may be the answer to a repeat: what counts is whether the change was made.
+    async fn done(&self, changed: Result<(), Status>, node: u64, member: bool) -> Outcome<()> {
+        let Err(refusal) = changed else { return Ok(()) };
+        let members = self.list().await?.members;
         match members.iter().any(|it| it.node == node) == member {
             true => Ok(()),
             false => Err(refusal.into()),
