@@ -1,6 +1,6 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help build suites demo test check bench bench-ledger soak image fuzz clean
+.PHONY: help build suites demo test check bench bench-ledger trial soak image fuzz clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,10 @@ bench: ## against `ginkgo -p`, against the limit in virtual time, and the ledger
 bench-ledger: ## only the ledger beside etcd, some ten minutes; options: tests/bench-ledger/run -h
 	@tests/need cargo
 	tests/bench-ledger/run
+
+trial: ## kill -9 in each step of the ledger's life while 500 reports/s arrive, a minute
+	@tests/need cargo
+	tests/bench-ledger/run trial
 
 soak: ## random worlds with faults, one after the other, for SOAK_MINUTES (60)
 	@tests/need cargo

@@ -7,6 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use multibeam_aggregator::peers::PeerConfig;
 use multibeam_aggregator::peers::assemble::{Assembler, Step};
 use multibeam_aggregator::peers::sum::Sum;
+use multibeam_aggregator::store::Acquaintances;
 use multibeam_ledger::node::disk::NodeId;
 use multibeam_proto::aggregator::v1::InstallRequest;
 use prost::Message as _;
@@ -21,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
         }
         Some(request)
     });
-    let config = PeerConfig::new(NodeId(2), "east", "");
+    let config = PeerConfig::new(NodeId(2), "east", "", Acquaintances::unwritten(2));
     let Some(first) = requests.next() else { return };
     let Ok(mut assembler) = Assembler::begin(&config, first) else { return };
     let mut last = u64::from(flags >> 1);

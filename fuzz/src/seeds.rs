@@ -34,7 +34,60 @@ fn main() -> io::Result<()> {
     write("command", vec![join(commands().iter().map(Vec::as_slice))])?;
     write("snapshot", snapshots())?;
     write("link_message", link_messages())?;
-    write("spec_report", reports())
+    write("spec_report", reports())?;
+    write("junit", vec![JUNIT.into()])?;
+    write("log", vec![LOG.into()])?;
+    write("archive", archives()?)
+}
+
+const JUNIT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuites tests="3" disabled="1" errors="0" failures="1" time="1.5">
+  <testsuite name="a" tests="3" skipped="1" failures="1" timestamp="2026-01-01T00:00:00">
+    <properties><property name="SkipStrings" value="a&#xA;b"></property></properties>
+    <testcase name="[It] [sig-a] x &#34;y&#34; [Conformance]" status="passed" time="1"/>
+    <testcase name="[It] [sig-a] z"><skipped message="pending"></skipped></testcase>
+    <testcase name="[It] [sig-a] w"><failure message="no" type="failed">&lt;a&gt;</failure>
+      <system-err><![CDATA[<testcase>]]></system-err></testcase>
+  </testsuite>
+</testsuites>
+"#;
+
+const LOG: &str = "\
+  I0101 00:00:00.000000 21 e2e.go:109] e2e test version: v1.36.2
+  I0101 00:00:00.000000 21 e2e.go:122] kube-apiserver version: v1.36.1
+------------------------------
+\u{1b}[38;5;10m• [0.1 seconds]\u{1b}[0m
+2026-01-01T00:00:00.5Z [sig-a] x \"y\" [Conformance] [sig-a, Conformance]
+------------------------------
+• [FAILED] [0.1 seconds]
+[sig-b] Pods [BeforeEach] should fail [Conformance]\r
+S [SKIPPED] [0.000 seconds]
+↺ [FLAKEY TEST - TOOK 2 ATTEMPTS TO PASS] [0.000 seconds]
+FAIL! - one reason, another
+1 Passed | 1 Failed | 1 Flaked | 0 Pending | 1 Skipped
+";
+
+const PRODUCT: &str = "vendor: V\nname: 'N'\nversion: \"1\"\ntype: installer\nlist: [a, {b: c}]\n";
+
+/// A submission, plain and compressed.
+fn archives() -> io::Result<Vec<Vec<u8>>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let place = "v1.36/turbo";
+    for (name, text) in [
+        ("PRODUCT.yaml", PRODUCT),
+        ("README.md", "how to"),
+        ("e2e.log", LOG),
+        ("junit_01.xml", JUNIT),
+        (&"long/".repeat(30), "behind a long name"),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, format!("{place}/{name}").trim_end_matches('/'), text.as_bytes())?;
+    }
+    let plain = archive.into_inner()?;
+    let packed = zstd::encode_all(&plain[..], 3)?;
+    Ok(vec![plain, packed])
 }
 
 /// Messages as raft's library encodes them.

@@ -36,6 +36,9 @@ pub const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// In the metadata of an `UNAVAILABLE`: this coordinator works, and another one is in office.
 pub const STANDBY: &str = "multibeam-standby";
 
+/// In the metadata of a `FAILED_PRECONDITION`: the sender is known with another directory.
+pub const DISOWNED: &str = "multibeam-disowned";
+
 /// The size into which [`chunks`] cuts, in bytes.
 pub const CHUNK_BYTES: usize = 256 << 10;
 

@@ -76,6 +76,16 @@ pub enum LedgerError {
     /// This member was removed from its group.
     #[error("this aggregator was removed from its group (hint: its directory is of no more use)")]
     Removed,
+    /// Others know this member with another directory.
+    #[error(
+        "member {by} knows this aggregator with another directory: what that one had acknowledged is \
+         not in this one (hint: bring the old directory back, or `multibeam aggregator remove` this \
+         member and add a new one under another number)"
+    )]
+    Disowned {
+        /// Who says so.
+        by: NodeId,
+    },
     /// The directory belongs to another member.
     #[error(
         "this directory belongs to member {} of group {:?}, expected member {} of group {:?} (hint: check --node, --group, and --data)",

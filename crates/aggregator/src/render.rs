@@ -32,8 +32,8 @@ pub use source::TargetReport;
 /// The files of a target.
 pub const TARGET_FILES: [&str; 3] = ["e2e.log", "junit_01.xml", "report.json"];
 
-/// The files of a run.
-pub const RUN_FILES: [&str; 2] = ["run.json", "junit_matrix.xml"];
+/// The files of a run. `spec.json` is the run as it was submitted, from which another can be made.
+pub const RUN_FILES: [&str; 3] = ["run.json", "junit_matrix.xml", "spec.json"];
 
 /// The largest payload after decompression, in bytes. Guards against a damaged or hostile one.
 const PAYLOAD_BYTES: u64 = 1 << 30;
@@ -136,6 +136,7 @@ pub fn render(
     let Some(target) = target else {
         return match file {
             "run.json" => RunJson::of(ledger, &record, &spec)?.write(out),
+            "spec.json" => Ok(out.write_all(&record.spec).map_err(RenderError::from)?),
             _ => write_matrix(ledger, &record, &spec, out),
         };
     };

@@ -1,5 +1,6 @@
 //! Where the ledger's log is kept.
 
+mod acquaintances;
 mod alone;
 mod backup;
 mod check;
@@ -20,6 +21,7 @@ mod tidy;
 use std::io;
 use std::path::PathBuf;
 
+pub use self::acquaintances::Acquaintances;
 pub use self::alone::{Alone, restore_alone};
 pub use self::backup::{backup, restore};
 pub use self::check::{Report, Summary, check};
@@ -89,7 +91,11 @@ pub enum StoreError {
         dir: PathBuf,
     },
     /// What is stored is not what was written.
-    #[error("the ledger in {} is damaged: {what} (hint: restore the directory from a copy)", dir.display())]
+    #[error(
+        "the ledger in {} is damaged: {what} (hint: a member of a group is removed and replaced by a \
+         new one with another number; a ledger of its own is restored from a backup)",
+        dir.display()
+    )]
     Damaged {
         /// The directory.
         dir: PathBuf,

@@ -1,6 +1,7 @@
 //! The owner thread: order, group commit, failure, shutdown, replay.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -27,6 +28,7 @@ struct Gated {
     inner: MemoryDisk,
     entered: Sender<usize>,
     pass: Receiver<bool>,
+    damaged: Arc<AtomicBool>,
 }
 
 impl Disk for Gated {
@@ -86,6 +88,11 @@ impl Disk for Gated {
         self.inner.install(install)
     }
 
+    fn damage(&self) -> Option<StoreError> {
+        let damaged = self.damaged.load(Ordering::Relaxed);
+        damaged.then(|| StoreError::Damaged { dir: "disk".into(), what: "entry 7".to_owned() })
+    }
+
     fn reader(&self) -> SharedReader {
         self.inner.reader()
     }
@@ -95,7 +102,8 @@ fn gated(limits: Limits) -> (Handle, MemoryDisk, Receiver<usize>, Sender<bool>) 
     let (entered_tx, entered) = channel();
     let (pass, pass_rx) = channel();
     let inner = MemoryDisk::default();
-    let disk = Gated { inner: inner.clone(), entered: entered_tx, pass: pass_rx };
+    let damaged = Arc::default();
+    let disk = Gated { inner: inner.clone(), entered: entered_tx, pass: pass_rx, damaged };
     (Aggregator::alone_with(disk, limits).unwrap(), inner, entered, pass)
 }
 
@@ -163,6 +171,21 @@ async fn a_failing_disk_stops_the_ledger_and_answers_everybody() {
     assert_eq!(end.to_string(), "cannot write disk");
     assert!(handle.propose(vec![create("c", b"")]).await.is_err());
     assert!(handle.runs().is_empty());
+}
+
+/// A node that cannot give what it has acknowledged must not go on as if it could, though nobody who
+/// reads tells its owner.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_a_read_finds_stops_the_ledger() {
+    let damaged = Arc::new(AtomicBool::new(false));
+    let (entered, _entered) = channel();
+    let (_pass, pass) = channel();
+    let inner = MemoryDisk::default();
+    let disk = Gated { inner, entered, pass, damaged: Arc::clone(&damaged) };
+    let handle = Aggregator::alone_with(disk, Limits::default()).unwrap();
+    damaged.store(true, Ordering::Relaxed);
+    let end = handle.stopped().await.unwrap_err();
+    assert!(end.to_string().contains("is damaged: entry 7"), "{end}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

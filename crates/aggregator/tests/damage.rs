@@ -168,6 +168,23 @@ fn a_cut_off_file_is_an_error_or_harmless() {
     }
 }
 
+/// The owner learns of what others find; see `damage_that_a_read_finds_stops_the_ledger`.
+#[test]
+fn damage_under_an_open_store_is_told_to_its_owner() {
+    let temp = tempfile::tempdir().unwrap();
+    fill(temp.path());
+    let store = Store::open(temp.path()).unwrap();
+    assert!(store.damage().is_none());
+    let db = temp.path().join("log/db");
+    let length = fs::metadata(&db).unwrap().len();
+    overwrite(&db, 0, |_| 0xa5, usize::try_from(length).unwrap());
+    let reader = store.reader();
+    assert!((31..=LAST).any(|index| reader.entry(index).is_err()));
+    assert!(matches!(store.damage(), Some(StoreError::Damaged { .. })));
+    // What sled would write at its end is of no use to anybody.
+    std::mem::forget(store);
+}
+
 #[test]
 fn files_that_are_gone_are_missed() {
     let temp = tempfile::tempdir().unwrap();

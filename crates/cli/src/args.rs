@@ -1,19 +1,21 @@
 //! What the user can type. Syntax only: nothing here looks at a file or a clock.
 
 mod aggregator;
+mod bundle;
 mod compare;
 mod conformance;
 mod coordinator;
 mod history;
 mod mode;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use aggregator::{
     AggregatorArgs, AggregatorCommand, AggregatorServeArgs, MemberArg, MembersPlace,
 };
+pub use bundle::BundleArgs;
 pub use compare::{CompareArgs, ExportArgs, ExportFormat};
 pub use conformance::{
     ConformanceArgs, ConformanceCommand, ListsArgs, ReportFormat, StatsArgs, VerifyArgs,
@@ -68,7 +70,7 @@ pub enum ColorChoice {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a commented run file to standard output.
+    /// Write a commented run file (or product file) to standard output.
     Init(InitArgs),
     /// Show what a run file would run, without running it.
     List(ListArgs),
@@ -98,6 +100,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Hold results or a submission against the rules of the certification.
     Verify(Box<VerifyArgs>),
+    /// Make submissions vX.Y/PRODUCT of the results of runs, and verify them.
+    Bundle(Box<BundleArgs>),
     /// Show which tests a release of Kubernetes requires, and what changed.
     Conformance(ConformanceArgs),
     /// Serve runs: the coordinator.
@@ -113,9 +117,10 @@ pub enum Command {
 /// Where the run is: in a results directory, or at a standing coordinator.
 #[derive(Args, Clone, Debug)]
 pub struct Place {
-    /// The directory that holds the results of runs.
-    #[arg(long, value_name = "DIR", default_value = "results", env = "MULTIBEAM_RESULTS")]
-    pub results: PathBuf,
+    /// The directory that holds the results of runs; `results` when absent. Of a new run, the
+    /// results.dir of its run file then, which begins beside that file.
+    #[arg(long, value_name = "DIR", env = "MULTIBEAM_RESULTS")]
+    pub results: Option<PathBuf>,
 
     /// A standing coordinator, such as `https://coordinator:7400`; several, by commas or by
     /// repeating it, are tried in turn.
@@ -125,6 +130,14 @@ pub struct Place {
     /// The certificates to use there (made by `multibeam pki`).
     #[command(flatten)]
     pub tls: TlsArgs,
+}
+
+impl Place {
+    /// Where runs are looked for.
+    #[must_use]
+    pub fn results(&self) -> &Path {
+        self.results.as_deref().unwrap_or(Path::new("results"))
+    }
 }
 
 /// Certificates.
@@ -161,6 +174,8 @@ pub enum Example {
     Minimal,
     /// Versions × CNI × kube-proxy.
     Matrix,
+    /// A product file, for `multibeam bundle`.
+    Product,
 }
 
 /// `multibeam check`

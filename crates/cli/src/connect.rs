@@ -1,11 +1,13 @@
 //! Connections to standing services.
 
+use std::error::Error;
 use std::time::Duration;
 
 use multibeam_proto::coordinator::v1::StatusRequest;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
 use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::tls::{Credentials, PemFiles, Security};
+use tonic::Status;
 
 use crate::args::TlsArgs;
 use crate::commands::fail;
@@ -54,35 +56,61 @@ const OFFICE: Duration = Duration::from_secs(60);
 /// How often it is asked.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Several coordinators, of which the one in office is used. When none can be found, the next call
+/// Several coordinators, of which the one in office is used. When none takes office, the next call
 /// says why.
 ///
 /// # Errors
-/// When an URL or the certificates cannot be used.
+/// When an URL or the certificates cannot be used, or nothing answers at any URL.
 pub async fn coordinators(urls: &[String], tls: &TlsArgs) -> Result<Endpoints, Exit> {
     let endpoints = endpoints(urls, tls)?;
-    find_office(&endpoints, urls.len()).await;
-    Ok(endpoints)
+    match find_office(&endpoints, urls.len()).await {
+        Err(status) if is_unanswered(&status) => {
+            eprintln!("error: no coordinator at {}: {}", urls.join(", "), why(&status));
+            eprintln!(
+                "  (hint: is `multibeam coordinator` up there, and does it speak {}?)",
+                if tls.plaintext { "without TLS" } else { "TLS" }
+            );
+            Err(Exit::ENVIRONMENT)
+        }
+        _ => Ok(endpoints),
+    }
+}
+
+/// Whether a status was made here for want of a connection, and not sent by a server.
+fn is_unanswered(status: &Status) -> bool {
+    status.source().is_some()
+}
+
+/// The innermost reason is the one to act on; the others say that there was no connection.
+fn why(status: &Status) -> String {
+    let mut reason: &dyn Error = status;
+    while let Some(cause) = reason.source() {
+        reason = cause;
+    }
+    reason.to_string()
 }
 
 /// Looks for the coordinator in office. Without any that stands by each is tried `tries` times.
-pub async fn find_office(endpoints: &Endpoints, tries: usize) {
+///
+/// # Errors
+/// What the last one answered, when none is in office.
+pub async fn find_office(endpoints: &Endpoints, tries: usize) -> Result<(), Status> {
     let client = CoordinatorClient::new(endpoints.clone());
     let end = tokio::time::Instant::now() + OFFICE;
     let mut failures = 0;
     let mut waits = false;
-    while tokio::time::Instant::now() < end {
+    loop {
         // Nobody has this run: only the one in office says so.
         let asked = client.clone().status(StatusRequest { run: String::new() }).await;
-        let Err(status) = asked else { return };
+        let Err(status) = asked else { return Ok(()) };
         if status.code() != tonic::Code::Unavailable {
-            return;
+            return Ok(());
         }
         waits |= status.metadata().contains_key(multibeam_proto::STANDBY);
         failures += 1;
         if failures >= tries {
-            if !waits {
-                return;
+            if !waits || tokio::time::Instant::now() >= end {
+                return Err(status);
             }
             tokio::time::sleep(AGAIN).await;
         }

@@ -17,7 +17,7 @@ use multibeam_model::{RunId, WorkerId};
 use multibeam_proto::MAX_MESSAGE_BYTES;
 use multibeam_proto::coordinator::v1::SubmitRequest;
 use multibeam_proto::coordinator::v1::coordinator_server::CoordinatorServer;
-use multibeam_rt::tasks::TaskGroup;
+use multibeam_rt::tasks::{Spawner, TaskGroup};
 use multibeam_rt::trace::ExtractLayer;
 use multibeam_rt::{memory, uds};
 use multibeam_worker::agent::{Agent, AgentConfig, Probing};
@@ -69,116 +69,15 @@ impl Embedded {
         let environment = |error: &dyn std::error::Error| fail(Exit::ENVIRONMENT, error);
         let store = Store::open(directory.ledger()).map_err(|error| environment(&error))?;
         let ledger = Aggregator::alone(store).map_err(|error| environment(&error))?;
-        let alive = alive_file(&directory.alive()).await?;
         let tasks = TaskGroup::new();
-        let spawner = tasks.spawner();
-        let (connector, incoming) = memory::duplex();
-        let channel = connector.channel();
-
-        // The hub's first call goes to a server that does not exist yet: the ledger's comes first.
-        let (ledger_connector, ledger_incoming) = memory::duplex();
-        let ledger_tasks = spawner.clone();
-        let ledger_router = memory::server()
-            .layer(roles::aggregator())
-            .layer(ExtractLayer)
-            .add_service(ledger_server(ledger.clone(), None))
-            .add_service(results_server(ledger.clone()));
-        let drain = ledger_tasks.drain();
-        spawner.spawn("aggregator", async move {
-            let served =
-                ledger_router.serve_with_incoming_shutdown(ledger_incoming, drain.requested());
-            log_end("aggregator", served.await);
-        });
-        let aggregator = ledger_connector.channel();
-
-        let host = host_name();
-        let name = format!("embedded in {host} (pid {})", std::process::id());
-        let hub = Hub::start(aggregator.clone().into(), &name, &spawner)
-            .await
-            .map_err(|error| environment(&error))?;
-        // The lock on `alive` has shown that no earlier suite process of this run lives.
-        let service = CoordinatorServer::new(
-            CoordinatorService::new(hub, host.clone()).alone().remembering(known),
-        )
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        let router = memory::server()
-            .layer(roles::coordinator())
-            .add_service(service.clone())
-            .add_service(results_server(ledger.clone()));
-        let drain = spawner.drain();
-        spawner.spawn("coordinator", async move {
-            let served = router.serve_with_incoming_shutdown(incoming, drain.requested());
-            log_end("coordinator", served.await);
-        });
-
-        let listener =
-            uds::listen(&directory.socket()).await.map_err(|error| environment(&error))?;
-        let (connections, socket) = listener.into_incoming();
-        let router = uds::server()
-            .layer(roles::coordinator())
-            .add_service(service)
-            .add_service(results_server(ledger.clone()));
-        let drain = spawner.drain();
-        spawner.spawn("control socket", async move {
-            let served = router.serve_with_incoming_shutdown(connections, drain.requested());
-            log_end("control socket", served.await);
-        });
-
-        let (spec, resume_run, force) = match start {
-            Start::New(spec) => (*spec, None, false),
-            Start::Resume { force } => {
-                let spec = stored_spec(&ledger, directory)?;
-                kubeconfigs::check(&spec, Written::Before)?;
-                (spec, Some(directory.name()), force)
-            }
-        };
-        let mut served = Served::over(channel.clone().into(), directory.name());
-        let spec_json = serde_json::to_vec(&spec).map_err(|error| environment(&error))?;
-        let (spec_json, run) = (spec_json.into(), directory.name());
-        let request = SubmitRequest { spec_json, resume_run, force, run };
-        let submitted = served.coordinator.submit(request).await;
-        let this = Self { tasks, ledger, served, _socket: socket };
-        match submitted {
-            Ok(response) => {
-                let mut this = this;
-                this.served.run = response.into_inner().run;
-                this.start_workers(&spec, directory, alive, &channel, &aggregator, &host)?;
-                Ok(this)
-            }
-            Err(status) => {
-                let _ = this.end().await;
-                Err(fail_status(&status))
+        match begin(start, directory, known, &ledger, &tasks.spawner()).await {
+            Ok((served, socket)) => Ok(Self { tasks, ledger, served, _socket: socket }),
+            Err(exit) => {
+                // That is what the user has to know of; a ledger left open would only panic.
+                let _ = end(tasks, ledger).await;
+                Err(exit)
             }
         }
-    }
-
-    fn start_workers(
-        &self,
-        spec: &RunSpec,
-        directory: &RunDirectory,
-        alive: Arc<File>,
-        coordinator: &tonic::transport::Channel,
-        aggregator: &tonic::transport::Channel,
-        host: &str,
-    ) -> Result<(), Exit> {
-        let guard =
-            GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-        for cluster in &spec.clusters {
-            for number in 1..=cluster.workers {
-                let config = worker_config(cluster, number, directory, &alive, &guard, host);
-                let agent =
-                    Agent::new(config, coordinator.clone().into(), aggregator.clone().into());
-                let drain = self.tasks.spawner().drain();
-                let name = format!("worker {} {number}", cluster.name);
-                self.tasks.spawner().spawn(name, async move {
-                    if let Err(error) = agent.run(drain.requested()).await {
-                        tracing::error!(%error, "a worker has ended");
-                    }
-                });
-            }
-        }
-        Ok(())
     }
 
     /// Shows the run until it ends, or until one of its parts has failed.
@@ -214,17 +113,126 @@ impl Embedded {
     /// # Errors
     /// When a part panicked or the ledger could not be closed.
     pub async fn end(self) -> Result<(), Exit> {
-        match self.tasks.shutdown(GRACE).await {
-            Ok(late) if late.is_empty() => {}
-            Ok(late) => tracing::warn!(?late, "parts did not end in time"),
-            Err(panicked) => return Err(fail(Exit::ENVIRONMENT, &panicked)),
+        end(self.tasks, self.ledger).await
+    }
+}
+
+/// Starts the servers, submits the run, and starts its workers.
+async fn begin(
+    start: Start,
+    directory: &RunDirectory,
+    known: History,
+    ledger: &Handle,
+    spawner: &Spawner,
+) -> Result<(Served, uds::SocketFile), Exit> {
+    let environment = |error: &dyn std::error::Error| fail(Exit::ENVIRONMENT, error);
+    let alive = alive_file(&directory.alive()).await?;
+    let (connector, incoming) = memory::duplex();
+    let channel = connector.channel();
+
+    // The hub's first call goes to a server that does not exist yet: the ledger's comes first.
+    let (ledger_connector, ledger_incoming) = memory::duplex();
+    let ledger_tasks = spawner.clone();
+    let ledger_router = memory::server()
+        .layer(roles::aggregator())
+        .layer(ExtractLayer)
+        .add_service(ledger_server(ledger.clone(), None))
+        .add_service(results_server(ledger.clone()));
+    let drain = ledger_tasks.drain();
+    spawner.spawn("aggregator", async move {
+        let served = ledger_router.serve_with_incoming_shutdown(ledger_incoming, drain.requested());
+        log_end("aggregator", served.await);
+    });
+    let aggregator = ledger_connector.channel();
+
+    let host = host_name();
+    let name = format!("embedded in {host} (pid {})", std::process::id());
+    let hub = Hub::start(aggregator.clone().into(), &name, spawner)
+        .await
+        .map_err(|error| environment(&error))?;
+    // The lock on `alive` has shown that no earlier suite process of this run lives.
+    let service = CoordinatorService::new(hub, host.clone()).alone().remembering(known);
+    let service = CoordinatorServer::new(service)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let router = memory::server()
+        .layer(roles::coordinator())
+        .add_service(service.clone())
+        .add_service(results_server(ledger.clone()));
+    let drain = spawner.drain();
+    spawner.spawn("coordinator", async move {
+        let served = router.serve_with_incoming_shutdown(incoming, drain.requested());
+        log_end("coordinator", served.await);
+    });
+
+    let listener = uds::listen(&directory.socket()).await.map_err(|error| environment(&error))?;
+    let (connections, socket) = listener.into_incoming();
+    let router = uds::server()
+        .layer(roles::coordinator())
+        .add_service(service)
+        .add_service(results_server(ledger.clone()));
+    let drain = spawner.drain();
+    spawner.spawn("control socket", async move {
+        let served = router.serve_with_incoming_shutdown(connections, drain.requested());
+        log_end("control socket", served.await);
+    });
+
+    let (spec, resume_run, force) = match start {
+        Start::New(spec) => (*spec, None, false),
+        Start::Resume { force } => {
+            let spec = stored_spec(ledger, directory)?;
+            kubeconfigs::check(&spec, Written::Before)?;
+            (spec, Some(directory.name()), force)
         }
-        match tokio::time::timeout(GRACE, self.ledger.shutdown()).await {
-            Ok(closed) => closed.map_err(|error| fail(Exit::ENVIRONMENT, &*error)),
-            Err(_) => {
-                eprintln!("error: the ledger does not close (hint: does its disk answer?)");
-                Err(Exit::ENVIRONMENT)
-            }
+    };
+    let mut served = Served::over(channel.clone().into(), directory.name());
+    let spec_json = serde_json::to_vec(&spec).map_err(|error| environment(&error))?;
+    let (spec_json, run) = (spec_json.into(), directory.name());
+    let request = SubmitRequest { spec_json, resume_run, force, run };
+    let submitted = served.coordinator.submit(request).await;
+    served.run = submitted.map_err(|status| fail_status(&status))?.into_inner().run;
+    start_workers(&spec, directory, &alive, spawner, &channel, &aggregator, &host)?;
+    Ok((served, socket))
+}
+
+fn start_workers(
+    spec: &RunSpec,
+    directory: &RunDirectory,
+    alive: &Arc<File>,
+    spawner: &Spawner,
+    coordinator: &tonic::transport::Channel,
+    aggregator: &tonic::transport::Channel,
+    host: &str,
+) -> Result<(), Exit> {
+    let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    for cluster in &spec.clusters {
+        for number in 1..=cluster.workers {
+            let config = worker_config(cluster, number, directory, alive, &guard, host);
+            let agent = Agent::new(config, coordinator.clone().into(), aggregator.clone().into());
+            let drain = spawner.drain();
+            let name = format!("worker {} {number}", cluster.name);
+            spawner.spawn(name, async move {
+                if let Err(error) = agent.run(drain.requested()).await {
+                    tracing::error!(%error, "a worker has ended");
+                }
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Ends all parts, the ledger last.
+async fn end(tasks: TaskGroup, ledger: Handle) -> Result<(), Exit> {
+    match tasks.shutdown(GRACE).await {
+        Ok(late) if late.is_empty() => {}
+        Ok(late) => tracing::warn!(?late, "parts did not end in time"),
+        Err(panicked) => return Err(fail(Exit::ENVIRONMENT, &panicked)),
+    }
+    match tokio::time::timeout(GRACE, ledger.shutdown()).await {
+        Ok(closed) => closed.map_err(|error| fail(Exit::ENVIRONMENT, &*error)),
+        Err(_) => {
+            eprintln!("error: the ledger does not close (hint: does its disk answer?)");
+            Err(Exit::ENVIRONMENT)
         }
     }
 }

@@ -21,6 +21,16 @@ impl Exit {
     /// The environment gave out: a disk, a network, a cluster.
     pub const ENVIRONMENT: Self = Self(4);
 
+    /// What follows from an error while making a directory or something in it: with a file in its
+    /// place, the user has named the wrong one.
+    #[must_use]
+    pub fn of_directory(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Self::INPUT,
+            _ => Self::ENVIRONMENT,
+        }
+    }
+
     /// What follows from an error while writing to standard output. A reader that has seen enough
     /// (`| head`) is none.
     #[must_use]

@@ -5,13 +5,15 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use multibeam_aggregator::render::RunJson;
+use multibeam_model::run::RunSpec;
 use multibeam_proto::aggregator::v1::FetchRequest;
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
 use multibeam_rt::endpoints::Endpoints;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tonic::{Code, Status};
 
-use crate::commands::fail;
+use crate::commands::{exit_of, fail};
 use crate::exit::Exit;
 
 /// The files of each target.
@@ -43,9 +45,28 @@ pub enum FilesError {
         /// What the aggregator says.
         dir: String,
     },
-    /// The summary is of another version.
-    #[error("run.json cannot be read (hint: do the versions match?)")]
-    Summary(#[source] serde_json::Error),
+    /// What the run is made of, or its summary, is of another version.
+    #[error("{file} cannot be read (hint: do the versions match?)")]
+    Version {
+        /// The file.
+        file: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl FilesError {
+    /// How a command ends for it that has started nothing: a run that nobody knows, or a file where
+    /// a directory should be, is a mistake of the user.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Fetch { status, .. } => exit_of(status.code()),
+            Self::Write { source, .. } => Exit::of_directory(source),
+            Self::Directory { .. } | Self::Version { .. } => Exit::ENVIRONMENT,
+        }
+    }
 }
 
 /// Fetches all files of a run into a directory, and gives its summary. A target that was never
@@ -91,9 +112,28 @@ pub async fn fetch_all(
 /// # Errors
 /// When it cannot be fetched or read.
 pub async fn summary(results: &ResultsClient<Endpoints>, run: &str) -> Result<RunJson, FilesError> {
+    read(results, run, "run.json").await
+}
+
+/// A run as it was submitted.
+///
+/// # Errors
+/// When it cannot be fetched or read.
+pub async fn submitted(
+    results: &ResultsClient<Endpoints>,
+    run: &str,
+) -> Result<RunSpec, FilesError> {
+    read(results, run, "spec.json").await
+}
+
+async fn read<T: DeserializeOwned>(
+    results: &ResultsClient<Endpoints>,
+    run: &str,
+    file: &'static str,
+) -> Result<T, FilesError> {
     let mut bytes = Vec::new();
-    copy(results, run, None, "run.json", &mut bytes, Path::new("run.json")).await?;
-    serde_json::from_slice(&bytes).map_err(FilesError::Summary)
+    copy(results, run, None, file, &mut bytes, Path::new(file)).await?;
+    serde_json::from_slice(&bytes).map_err(|source| FilesError::Version { file, source })
 }
 
 /// Writes a file in one piece.

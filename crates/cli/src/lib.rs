@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod exit;
 pub mod files;
 pub mod follow;
+mod foreign;
 mod history;
 mod history_view;
 pub mod kubeconfigs;

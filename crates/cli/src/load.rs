@@ -30,14 +30,10 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The results directory that counts. The command line wins over the run file, whose own default is
-    /// the same as ours.
+    /// The results directory that counts: the command line wins over the run file.
     #[must_use]
     pub fn results_at<'a>(&'a self, place: &'a Place) -> &'a Path {
-        match place.results == Path::new("results") {
-            true => &self.results,
-            false => &place.results,
-        }
+        place.results.as_deref().unwrap_or(&self.results)
     }
 }
 

@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use fluent_uri::UriRef;
 use http::{Method, Request, Response, Uri, header};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
 use multibeam_conformance::{Online, UrlAnswer};
+
+use crate::commands::with_causes;
 
 /// How long one URL may take, with all its redirects.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,7 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Redirects that are followed.
 const REDIRECTS: usize = 10;
 
-type HeadClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
+/// Bytes that the head of an answer may have. There is no body: only the head is asked for.
+const HEAD_BYTES: usize = 64 << 10;
+
+type HeadClient<C> = Client<C, Empty<Bytes>>;
 
 /// Asks for each URL once, one after the other.
 ///
@@ -29,21 +35,33 @@ type HeadClient = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 pub async fn ask(urls: BTreeSet<String>) -> std::io::Result<Online> {
     let connector =
         HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
-    let client: HeadClient = Client::builder(TokioExecutor::new()).build(connector);
+    Ok(ask_over(connector, urls, PATIENCE).await)
+}
+
+/// Asks over connections of some kind, and waits so long for each URL.
+async fn ask_over<C>(connector: C, urls: BTreeSet<String>, patience: Duration) -> Online
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    let client: HeadClient<C> =
+        Client::builder(TokioExecutor::new()).http1_max_buf_size(HEAD_BYTES).build(connector);
     let mut online = Online::default();
     for url in urls {
-        let answer = match tokio::time::timeout(PATIENCE, content_type(&client, &url)).await {
+        let answer = match tokio::time::timeout(patience, content_type(&client, &url)).await {
             Ok(Ok(kind)) => UrlAnswer::ContentType(kind),
             Ok(Err(why)) => UrlAnswer::Failed(why),
-            Err(_) => UrlAnswer::Failed(format!("no answer within {} s", PATIENCE.as_secs())),
+            Err(_) => UrlAnswer::Failed(format!("no answer within {} s", patience.as_secs_f64())),
         };
         online.answers.insert(url, answer);
     }
-    Ok(online)
+    online
 }
 
 /// The content type where the redirects end.
-async fn content_type(client: &HeadClient, url: &str) -> Result<String, String> {
+async fn content_type<C>(client: &HeadClient<C>, url: &str) -> Result<String, String>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
     let mut uri = Uri::from_str(url).map_err(|error| error.to_string())?;
     for _ in 0..=REDIRECTS {
         let request = Request::builder()
@@ -74,16 +92,15 @@ fn redirect(from: &Uri, response: &Response<Incoming>) -> Option<Result<Uri, Str
     Some(resolve(from, &location))
 }
 
-/// A location against the address that gave it: absolute, or a path of the same server.
+/// A location against the address that gave it, as RFC 3986 has it (section 5.2): whole, of the same
+/// scheme, of the same server, or from the same directory on.
 fn resolve(from: &Uri, location: &str) -> Result<Uri, String> {
-    let error = |error: http::uri::InvalidUri| format!("a redirect to {location:?}: {error}");
-    let target = Uri::from_str(location).map_err(error)?;
-    if target.scheme().is_some() {
-        return Ok(target);
-    }
-    let mut parts = from.clone().into_parts();
-    parts.path_and_query = Some(location.parse().map_err(error)?);
-    Uri::from_parts(parts).map_err(|error| format!("a redirect to {location:?}: {error}"))
+    let wrong = |error: &dyn std::fmt::Display| format!("a redirect to {location:?}: {error}");
+    let reference = UriRef::parse(location).map_err(|error| wrong(&error))?;
+    let from = from.to_string();
+    let base = fluent_uri::Uri::parse(from.as_str()).map_err(|error| wrong(&error))?;
+    let target = reference.resolve_against(&base).map_err(|error| wrong(&error))?;
+    Uri::from_str(target.as_str()).map_err(|error| wrong(&error))
 }
 
 fn text(response: &Response<Incoming>, name: header::HeaderName) -> String {
@@ -91,26 +108,5 @@ fn text(response: &Response<Incoming>, name: header::HeaderName) -> String {
     value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn redirects_are_absolute_or_of_the_same_server() {
-        let from = Uri::from_static("https://a.dyne/x?y=1");
-        let to = |location| resolve(&from, location).map(|uri| uri.to_string());
-        assert_eq!(to("http://b.dyne/z").as_deref(), Ok("http://b.dyne/z"));
-        assert_eq!(to("/en/?q=2").as_deref(), Ok("https://a.dyne/en/?q=2"));
-        assert!(to("://").is_err());
-    }
-}
+mod tests;

@@ -115,7 +115,9 @@ pub fn find(results: &Path, run: Option<&str>) -> Result<RunDirectory, Exit> {
             Some(run) => eprintln!("error: no run {run} in {}", results.display()),
             None => eprintln!("error: no run in {}", results.display()),
         }
-        eprintln!("  (hint: `multibeam runs --results DIR` lists the runs of a results directory)");
+        eprintln!(
+            "  (hint: a run's results are where its run file says, which is `results` beside that file; --results names the place)"
+        );
         Exit::INPUT
     })
 }
@@ -177,7 +179,7 @@ pub async fn look(place: &Place, run: Option<&str>) -> Result<Found, Exit> {
         }
         return Ok(Found::Served(Box::new(served)));
     }
-    let directory = find(&place.results, run)?;
+    let directory = find(place.results(), run)?;
     match uds::connect(&directory.socket()).await {
         Ok(channel) => Ok(Found::Served(Box::new(Served::over(channel.into(), directory.name())))),
         Err(uds::SocketError::NotServed { .. }) => Ok(Found::Left(directory)),

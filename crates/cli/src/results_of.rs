@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use multibeam_aggregator::render::{RUN_JSON_FORMAT, RunJson, TargetJson};
+use multibeam_bundle::facts::Run as Facts;
 use multibeam_ginkgo::report::GoTime;
 
 use crate::exit::Exit;
@@ -53,6 +54,20 @@ impl ResultsOf {
             return Err(wrong(what, "only files of the run itself are read"));
         }
         Ok(Self { directory, summary })
+    }
+
+    /// What a submission tells of the run.
+    ///
+    /// # Errors
+    /// When its run.json cannot be read as such; that has been said.
+    pub(crate) fn facts(&self) -> Result<Facts, Exit> {
+        let path = self.directory.join("run.json");
+        let read = std::fs::read(&path).map_err(|error| error.to_string());
+        let facts = read.and_then(|bytes| Facts::read(&bytes).map_err(|error| error.to_string()));
+        facts.map_err(|error| {
+            eprintln!("error: {}: {error}", path.display());
+            Exit::INPUT
+        })
     }
 
     /// A target's file and its length; nothing for a target that was never discovered.

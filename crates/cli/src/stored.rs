@@ -1,5 +1,6 @@
 //! A run whose program is gone: its ledger is read where it lies.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use multibeam_aggregator::render::{PlannedJson, RunJson};
@@ -8,7 +9,6 @@ use multibeam_aggregator::{Aggregator, Handle, Store};
 use multibeam_model::RunId;
 use multibeam_model::plan::Planned;
 use multibeam_model::record::RunRecord;
-use multibeam_model::run::RunSpec;
 use multibeam_model::status::{Failure, RunStatus, TargetStatus};
 use multibeam_model::{ClusterId, Timestamp};
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
@@ -37,7 +37,7 @@ impl Stored {
     ///
     /// # Errors
     /// When it is in use, damaged, or lacks the run.
-    pub fn open(directory: &RunDirectory) -> Result<Self, Exit> {
+    pub async fn open(directory: &RunDirectory) -> Result<Self, Exit> {
         if !directory.ledger().is_dir() {
             eprintln!("error: {} has results, and no ledger", directory.path().display());
             eprintln!("  (hint: a coordinator kept this run; --endpoint names it)");
@@ -52,6 +52,7 @@ impl Stored {
                 directory.path().display()
             );
             eprintln!("  (hint: a run's directory must keep its name)");
+            close(ledger).await;
             return Err(Exit::INPUT);
         };
         let tasks = TaskGroup::new();
@@ -67,23 +68,17 @@ impl Stored {
         Ok(Self { tasks, ledger, record, results })
     }
 
-    /// The run as it was submitted.
-    ///
-    /// # Errors
-    /// When it is of another version.
-    pub fn spec(&self) -> Result<RunSpec, Exit> {
-        serde_json::from_slice(&self.record.spec).map_err(|error| {
-            eprintln!("error: the stored run is of another version of multibeam: {error}");
-            Exit::INPUT
-        })
-    }
-
     /// Closes the ledger.
     pub async fn close(self) {
         let _ = self.tasks.shutdown(Duration::from_secs(5)).await;
-        if let Err(error) = self.ledger.shutdown().await {
-            tracing::warn!(%error, "the ledger did not close well");
-        }
+        close(self.ledger).await;
+    }
+}
+
+/// Whatever becomes of the command: a ledger that outlives its runtime panics.
+async fn close(ledger: Handle) {
+    if let Err(error) = ledger.shutdown().await {
+        tracing::warn!(%error, "the ledger did not close well");
     }
 }
 
@@ -105,12 +100,16 @@ pub fn status_of(summary: &RunJson) -> RunStatus {
     };
     let targets = summary.targets.iter().map(|target| {
         let specs = target.specs.clone().unwrap_or_default();
+        let lost = target.lost_attempts.iter().filter(|lost| lost.last);
+        let lost: BTreeMap<&str, &str> = lost
+            .flat_map(|lost| lost.specs.iter().map(|spec| (spec.as_str(), lost.cause.as_str())))
+            .collect();
         let failures = target.failures.iter().map(|failure| Failure {
             attempt: None,
             spec: failure.spec.clone(),
             state: failure.state,
             cluster: ClusterId(0),
-            message: String::new(),
+            message: lost.get(failure.spec.as_str()).copied().unwrap_or_default().to_owned(),
         });
         TargetStatus {
             name: target.name.clone(),
@@ -137,5 +136,103 @@ pub fn status_of(summary: &RunJson) -> RunStatus {
         cancelling: summary.cancelled_by.is_some(),
         verdict: summary.verdict,
         ..RunStatus::default()
+    }
+}
+
+/// The status at the end of a run that was watched: what counts by its summary, and what only its
+/// events tell. The events of a spec that was lost for good say nothing of how it ended, and those of
+/// a run that was taken up again begin there.
+#[must_use]
+pub fn end_status(summary: &RunJson, watched: &RunStatus) -> RunStatus {
+    let mut end = status_of(summary);
+    end.warnings.clone_from(&watched.warnings);
+    for (target, watched) in end.targets.iter_mut().zip(&watched.targets) {
+        target.cause.clone_from(&watched.cause);
+        let (specs, nodes): (Vec<&Failure>, Vec<&Failure>) =
+            watched.failures.iter().partition(|failure| failure.attempt.is_some());
+        let told: BTreeMap<&str, &Failure> =
+            specs.into_iter().map(|failure| (failure.spec.as_str(), failure)).collect();
+        for failure in &mut target.failures {
+            if let Some(told) = told.get(failure.spec.as_str()) {
+                failure.message.clone_from(&told.message);
+            }
+        }
+        target.failures.extend(nodes.into_iter().cloned());
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use multibeam_model::outcome::{Cause, SpecState, Verdict};
+    use multibeam_model::{AttemptId, GroupId, TargetId};
+    use serde_json::json;
+
+    use super::*;
+
+    fn summary() -> RunJson {
+        serde_json::from_value(json!({
+            "format": 1, "run": "r", "name": "night", "rerunOf": null, "notCertifiable": [],
+            "started": "2026-01-01T00:00:00Z", "ended": "2026-01-01T00:00:09Z", "cancelledBy": null,
+            "resumed": [], "verdict": "incomplete", "seed": 1, "matrixJunit": false, "cleaned": [],
+            "targets": [{
+                "name": "t", "dir": "t", "labels": {}, "clusters": ["c"], "verdict": "incomplete",
+                "cause": null, "started": null, "ended": null, "suite": null,
+                "specs": {
+                    "total": 9, "selected": 3, "lost": 1, "notRun": 1, "failedSuiteNodes": 1,
+                    "states": {"failed": 1, "interrupted": 1},
+                },
+                "failures": [
+                    {"spec": "fails", "state": "failed"}, {"spec": "hangs", "state": "interrupted"},
+                ],
+                "sessions": [],
+                "lostAttempts": [{
+                    "attempt": "t0g1#1", "specs": ["hangs"], "process": "s1p1", "worker": "w",
+                    "cluster": "c", "cause": "it ran longer than 3 s", "reported": [], "final": true,
+                }],
+            }],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_end_counts_what_no_event_tells_and_keeps_what_only_events_tell() {
+        let failure = |spec: &str, attempt, message: &str| Failure {
+            attempt,
+            spec: spec.to_owned(),
+            state: SpecState::Failed,
+            cluster: ClusterId(0),
+            message: message.to_owned(),
+        };
+        let attempt = AttemptId { target: TargetId(0), group: GroupId(0), number: 1 };
+        let watched = RunStatus {
+            warnings: vec!["clock skew".to_owned()],
+            targets: vec![TargetStatus {
+                selected: 3,
+                done: 1,
+                cause: Some(Cause::Cancelled),
+                failures: vec![
+                    failure("fails", Some(attempt), "expected 1"),
+                    failure("AfterSuite", None, "expected 2"),
+                ],
+                ..TargetStatus::default()
+            }],
+            ..RunStatus::default()
+        };
+        let end = end_status(&summary(), &watched);
+        assert_eq!((end.verdict, end.warnings.len()), (Some(Verdict::Incomplete), 1));
+        let target = &end.targets[0];
+        assert_eq!((target.selected, target.done), (3, 2), "one was not run");
+        assert_eq!(target.states[&SpecState::Interrupted], 1);
+        assert_eq!(target.cause, Some(Cause::Cancelled));
+        let failures = target.failures.iter().map(|it| (it.spec.as_str(), it.message.as_str()));
+        assert_eq!(
+            failures.collect::<Vec<_>>(),
+            [
+                ("fails", "expected 1"),
+                ("hangs", "it ran longer than 3 s"),
+                ("AfterSuite", "expected 2"),
+            ]
+        );
     }
 }

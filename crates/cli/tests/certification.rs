@@ -87,6 +87,7 @@ fn the_exit_status_tells_the_verdicts_apart() {
         (&["verify"], "required arguments"),
         (&["verify", ".", "--required", "e2e.log"], "e2e.log: "),
         (&["conformance", "diff", "v1.36"], "expected 2 lists, got 1"),
+        (&["conformance", "list", "v1.35", "v1.36"], "expected 1 list, got 2"),
         (&["conformance", "list", "v1.99"], "the list of v1.99 is not built in"),
     ] {
         let (status, _, stderr) = run(at, args);

@@ -111,6 +111,51 @@ fn every_form_of_output_tells_the_same() {
 }
 
 #[test]
+fn what_other_tools_left_is_compared_as_well() {
+    let home = tempfile::tempdir().unwrap();
+    let write = |name: &str, failure: &str| {
+        let directory = home.path().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let junit = format!(
+            "<testsuites><testsuite timestamp=\"2026-01-01T00:00:00\">\n\
+             <testcase name=\"[It] serves\">{failure}</testcase><testcase name=\"[It] forgets\"/>\n\
+             <testcase name=\"[It] other\"><skipped message=\"skipped\"/></testcase>\n\
+             </testsuite></testsuites>"
+        );
+        fs::write(directory.join("junit_01.xml"), junit).unwrap();
+        fs::write(directory.join("e2e.log"), "kube-apiserver version: v1.36.2\n").unwrap();
+    };
+    write("hydrophone", "");
+    write("plugins/e2e/results/global", "<failure message=\"no &lt;route&gt; to host\"/>");
+    let packed = std::process::Command::new("tar")
+        .args(["czf", "sonobuoy.tar.gz", "plugins"])
+        .current_dir(home.path())
+        .status();
+    assert!(packed.unwrap().success());
+    let args = ["compare", "hydrophone", "sonobuoy.tar.gz", "--json"];
+    let (code, text, errors) = run(home.path(), &args);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let found: Value = serde_json::from_str(&text).unwrap();
+    let group = &found["groups"][0];
+    assert_eq!(group["specs"].as_array().unwrap().len(), 1, "{text}");
+    assert_eq!(
+        (&group["specs"][0]["spec"], &group["message"]),
+        (&json!("serves"), &json!("no <route> to host"))
+    );
+    let term = json!([{"key": "run", "test": "is", "value": "sonobuoy.tar.gz"}]);
+    assert_eq!(group["explanation"]["condition"], term, "{text}");
+    // Beside a run of our own, and as what was before.
+    results(home.path(), "20260101-000100-bbbb", 1, &[SERVES]);
+    let (code, text, errors) =
+        run(home.path(), &["compare", "20260101-000100-bbbb", "--earlier", "hydrophone"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(text.contains("1. kube-proxy=ipvs"), "{text}");
+    fs::write(home.path().join("hydrophone/junit_01.xml"), "<testsuites>").unwrap();
+    let (code, _, errors) = run(home.path(), &["compare", "hydrophone"]);
+    assert!(code == 3 && errors.contains("not well-formed XML"), "{errors}");
+}
+
+#[test]
 fn what_cannot_be_compared_is_said() {
     let home = tempfile::tempdir().unwrap();
     results(home.path(), "20260101-000000-aaaa", 0, &[]);

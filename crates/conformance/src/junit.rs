@@ -20,7 +20,7 @@ pub use error::JunitError;
 pub use facts::{Counted, Junit, SuiteFacts};
 use lines::Lines;
 
-use crate::limits::{CASES, XML_DEPTH, XML_PIECE};
+use crate::limits::{CASES, MESSAGE, XML_DEPTH, XML_PIECE};
 
 /// How a case ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Case {
     pub state: CaseState,
     /// The `time`: seconds, as they stand there; empty when there are none.
     pub time: String,
+    /// The `message` of its failure or error, of a long one the begin; empty when it has none.
+    pub message: String,
 }
 
 /// The counters of a header; those that are not there or are no numbers are `None`.
@@ -55,6 +57,8 @@ pub struct Case {
 pub struct Header {
     /// The line of its tag, from 1.
     pub line: u64,
+    /// When the suite began, in seconds since 1970: its `timestamp`, taken as UTC.
+    pub begun: Option<i64>,
     /// Cases.
     pub tests: Option<u64>,
     /// Cases that did not run, pending and skipped.
@@ -171,9 +175,8 @@ impl<R: Read> JunitReader<R> {
                 line,
                 what: format!("one tag or text of more than {XML_PIECE} bytes"),
             },
-            quick_xml::Error::Io(error) => {
-                JunitError::Read(io::Error::new(error.kind(), error.to_string()))
-            }
+            // The cause itself is kept: below it may lie a limit of whoever gives the bytes.
+            quick_xml::Error::Io(error) => JunitError::Read(io::Error::new(error.kind(), error)),
             quick_xml::Error::Encoding(_) => {
                 JunitError::Encoding { line, encoding: "no valid UTF-8".to_owned() }
             }
@@ -265,12 +268,13 @@ fn start(
         (Some(Element::Suite), "testcase") => {
             let text = |name| attributes.text(name).to_owned();
             let (name, time) = (text("name"), text("time"));
-            *case = Some(Case { name, line, state: CaseState::Passed, time });
+            let (state, message) = (CaseState::Passed, String::new());
+            *case = Some(Case { name, line, state, time, message });
             (Element::Case, None)
         }
         (Some(Element::Case), name) => {
             if let Some(case) = case.as_mut() {
-                case.state = case.state.with(name, attributes.text("message"));
+                case.take(name, attributes.text("message"));
             }
             (Element::Other, None)
         }
@@ -306,6 +310,19 @@ fn reference(reference: &BytesRef<'_>, line: u64) -> Result<(), JunitError> {
             }
         }
         Err(cause) => error(cause.to_string()),
+    }
+}
+
+// === impl Case ===
+
+impl Case {
+    /// Takes in an element within it.
+    fn take(&mut self, element: &str, message: &str) {
+        let state = self.state.with(element, message);
+        if state != self.state && state.is_failure() {
+            message[..message.floor_char_boundary(MESSAGE)].clone_into(&mut self.message);
+        }
+        self.state = state;
     }
 }
 

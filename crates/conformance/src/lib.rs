@@ -24,6 +24,7 @@ mod yaml;
 
 pub use evidence::{Evidence, FileKind, Kind, ListedFile, Readme};
 pub use minor::Minor;
+pub use rules::qualifying_with;
 pub use verify::{
     Checked, Claim, ClaimSource, Online, PullRequest, Request, UrlAnswer, Verdict, urls, verify,
 };

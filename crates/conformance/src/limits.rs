@@ -12,6 +12,9 @@ pub const CASES: u64 = 1_000_000;
 /// Bytes of names that are kept of one file: of cases that ran, and of specs in a log.
 pub const NAME_BYTES: usize = 24 << 20;
 
+/// Bytes of the message of a failed case that are kept.
+pub const MESSAGE: usize = 4 << 10;
+
 /// Suites and properties of a JUnit file that are kept, each.
 pub const SUITES: usize = 1_000;
 
@@ -28,7 +31,10 @@ pub const YAML_NODES: usize = 100_000;
 pub const YAML_DEPTH: usize = 16;
 
 /// Entries of one archive or directory tree.
-pub const ENTRIES: usize = 200_000;
+pub const ENTRIES: usize = 100_000;
+
+/// Bytes of the paths of all files of one archive or directory tree.
+pub const PATHS: usize = 16 << 20;
 
 /// Depth of a directory tree.
 pub const TREE_DEPTH: usize = 24;

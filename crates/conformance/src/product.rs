@@ -1,5 +1,10 @@
 //! PRODUCT.yaml: a flat mapping of texts.
 
+use std::str::FromStr as _;
+
+use email_address::{EmailAddress, Options};
+use http::Uri;
+
 use crate::yaml::{self, Value, YamlError};
 
 /// Fields that must be there.
@@ -19,6 +24,9 @@ pub const OPTIONAL: [&str; 2] = ["repo_url", "product_logo_url"];
 
 /// What `type` may be.
 pub const TYPES: [&str; 3] = ["distribution", "hosted platform", "installer"];
+
+/// Endings of vector graphics that are accepted for a logo.
+const VECTOR: [&str; 3] = ["svg", "ai", "eps"];
 
 /// Words that YAML 1.1, which the bot reads, takes for true and false.
 const BOOLEANS: [&str; 8] = ["y", "yes", "on", "true", "n", "no", "off", "false"];
@@ -136,6 +144,30 @@ impl FieldValue {
     }
 }
 
+/// Whether a text is an absolute URL of a server, as the fields that end with `_url` must be.
+#[must_use]
+pub fn is_url(text: &str) -> bool {
+    Uri::from_str(text)
+        .is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(|h| !h.is_empty()))
+}
+
+/// Whether a text is an e-mail address as RFC 5322 has it, with or without a name in front.
+#[must_use]
+pub fn is_email(text: &str) -> bool {
+    EmailAddress::parse_with_options(text, Options::default()).is_ok()
+}
+
+/// The ending of a logo's URL, in lower case, if it is that of no vector graphic. A URL without one
+/// may lead to anything.
+#[must_use]
+pub fn other_graphic(url: &str) -> Option<String> {
+    let uri = Uri::from_str(url).ok()?;
+    let name = uri.path().rsplit('/').next()?;
+    let (_, ending) = name.rsplit_once('.')?;
+    let ending = ending.to_ascii_lowercase();
+    (!VECTOR.contains(&ending.as_str())).then_some(ending)
+}
+
 fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
@@ -181,6 +213,21 @@ mod tests {
         }
         for text in ["v1.30", "1.30.2", "1.30-rc.1", "infinity", "nan", "none", "0xyz", "1.2.3"] {
             assert!(!(is_number(text) || is_boolean(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_and_endings_are_told_apart() {
+        for good in ["https://yoyo.dyne/turbo-encabulator", "http://a", "https://a/b.svg?raw=true"]
+        {
+            assert!(is_url(good), "{good}");
+        }
+        for bad in ["yoyo.dyne", "www.example.com/a", "https://", "https://a b/", "/path", "n/a"] {
+            assert!(!is_url(bad), "{bad}");
+        }
+        assert_eq!(other_graphic("https://a.dyne/logo.PNG?raw=true").as_deref(), Some("png"));
+        for good in ["https://a.dyne/logo.SVG?raw=true", "https://a.dyne/logo"] {
+            assert_eq!(other_graphic(good), None);
         }
     }
 

@@ -1,6 +1,6 @@
 //! One place, one request, one verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -16,8 +16,8 @@ use crate::rules::{self, Context, Level, Outcome, Status};
 pub struct Request {
     /// The release that is claimed; else that of the directory, else that of the suite in the log.
     pub version: Option<Minor>,
-    /// The newest release of Kubernetes; else the newest whose tests are built in.
-    pub latest: Option<Minor>,
+    /// Releases that can be certified; else the newest whose tests are built in, and the two before.
+    pub qualifying: BTreeSet<Minor>,
     /// The list of tests of the suite that ran, or one that was given; else the built-in one.
     pub catalog: Option<Catalog>,
     /// What is known of the pull request.

@@ -1,4 +1,4 @@
-//! A submission of 120 MB is read in a fraction of that memory, which does not grow with its size: in
+//! A submission of 500 MB is read in a fraction of that memory, which does not grow with its size: in
 //! it are pieces larger than any buffer. The only test of its binary, because it reads the peak of
 //! the whole process.
 
@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use multibeam_conformance::junit::Junit;
 use multibeam_conformance::log::Log;
 
-const SPECS: usize = 120;
+const SPECS: usize = 480;
 const OUTPUT: usize = 512 << 10;
 const LIMIT_KIB: u64 = 48 * 1024;
 
@@ -65,7 +65,7 @@ fn log(index: usize) -> Option<String> {
             Some(format!("• [0.1 seconds]\n[sig-a] {index} [Conformance]\n{lines}\n"))
         }
         index if index == SPECS => {
-            Some("SUCCESS! -- 120 Passed | 0 Failed | 0 Pending | 0 Skipped\n".to_owned())
+            Some("SUCCESS! -- 480 Passed | 0 Failed | 0 Pending | 0 Skipped\n".to_owned())
         }
         _ => None,
     }
@@ -77,7 +77,7 @@ fn a_large_submission_is_read_in_little_memory() {
     assert_eq!(read.cases.len(), SPECS);
     let read = Log::read(Pieces::new(log)).unwrap();
     assert_eq!(read.specs.len(), SPECS);
-    assert_eq!(read.summary.unwrap().counts.unwrap().passed, 120);
+    assert_eq!(read.summary.unwrap().counts.unwrap().passed, 480);
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();

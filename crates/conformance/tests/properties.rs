@@ -8,7 +8,10 @@ use multibeam_conformance::junit::Junit;
 use multibeam_conformance::log::Log;
 use multibeam_conformance::{Evidence, Verdict, input, verify};
 use proptest::prelude::*;
-use support::{Submission, found};
+use support::{
+    Change, OTHER_CASES, OTHER_HEADINGS, Submission, blocks, cases, changed, found, other_case,
+    other_heading,
+};
 
 /// The evidence of a submission, with another text for one of its files.
 fn evidence(name: &str, text: &str) -> Evidence {
@@ -21,40 +24,15 @@ fn evidence(name: &str, text: &str) -> Evidence {
     evidence
 }
 
-/// Begin and end of the conformance cases of the JUnit file.
-fn cases(text: &str) -> Vec<(usize, usize)> {
-    let begin = text.match_indices("<testcase ").map(|(at, _)| at);
-    let all = begin.map(|at| (at, at + text[at..].find("</testcase>").unwrap() + 11));
-    all.filter(|(begin, end)| text[*begin..*end].contains("[Conformance]")).collect()
-}
-
-/// Begin and end of the blocks of conformance specs in the log.
-fn blocks(text: &str) -> Vec<(usize, usize)> {
-    let rule = "------------------------------\n";
-    let begin: Vec<usize> = text.match_indices(rule).map(|(at, _)| at).collect();
-    let pairs = begin.windows(2).map(|pair| (pair[0], pair[1]));
-    pairs.filter(|(begin, end)| text[*begin..*end].contains("[Conformance]")).collect()
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Change {
-    Delete,
-    Rename,
-    Flip,
+/// Whether the submission with another text for one of its files is refused.
+fn is_found(name: &str, text: &str) -> Result<(), TestCaseError> {
+    let checked = verify(&evidence(name, text), &Submission::good().request);
+    prop_assert_eq!(checked.verdict, Verdict::NotVerified, "{:?}", found(&checked));
+    Ok(())
 }
 
 fn change() -> impl Strategy<Value = Change> {
     prop_oneof![Just(Change::Delete), Just(Change::Rename), Just(Change::Flip)]
-}
-
-/// Another character in the middle of the name.
-fn renamed(part: &str) -> String {
-    let begin = part.find("[sig-").unwrap();
-    let end = begin + part[begin..].find(" [Conformance]").unwrap();
-    let at = (begin + end) / 2;
-    let at = (at..end).find(|at| part.as_bytes()[*at].is_ascii_alphabetic()).unwrap();
-    let other = if &part[at..=at] == "q" { "p" } else { "q" };
-    format!("{}{other}{}", &part[..at], &part[at + 1..])
 }
 
 proptest! {
@@ -64,46 +42,26 @@ proptest! {
     fn no_change_of_the_junit_file_goes_unnoticed(
         change in change(),
         which in any::<prop::sample::Index>(),
-        flip in prop::sample::select(vec![
-            "<failure message=\"\" type=\"failed\"></failure>",
-            "<error message=\"\" type=\"interrupted\"></error>",
-            "<skipped message=\"skipped\"></skipped>",
-        ]),
+        outcome in prop::sample::select(OTHER_CASES.to_vec()),
     ) {
         let text = Submission::good().text("junit_01.xml");
         let all = cases(&text);
         prop_assert_eq!(all.len(), 446);
-        let (begin, end) = all[which.index(all.len())];
-        let part = &text[begin..end];
-        let part = match change {
-            Change::Delete => String::new(),
-            Change::Rename => renamed(part),
-            Change::Flip => part.replacen("</testcase>", &format!("{flip}</testcase>"), 1),
-        };
-        let changed = format!("{}{part}{}", &text[..begin], &text[end..]);
-        let checked = verify(&evidence("junit_01.xml", &changed), &Submission::good().request);
-        prop_assert_eq!(checked.verdict, Verdict::NotVerified, "{:?}", found(&checked));
+        let part = all[which.index(all.len())];
+        is_found("junit_01.xml", &changed(&text, part, change, |part| other_case(part, outcome)))?;
     }
 
     #[test]
     fn no_change_of_the_log_goes_unnoticed(
         change in change(),
         which in any::<prop::sample::Index>(),
-        flip in prop::sample::select(vec!["• [FAILED] [", "• [PANICKED] [", "S [SKIPPED] [", "P [PENDING] ["]),
+        heading in prop::sample::select(OTHER_HEADINGS.to_vec()),
     ) {
         let text = Submission::good().text("e2e.log");
         let all = blocks(&text);
         prop_assert_eq!(all.len(), 446);
-        let (begin, end) = all[which.index(all.len())];
-        let part = &text[begin..end];
-        let part = match change {
-            Change::Delete => String::new(),
-            Change::Rename => renamed(part),
-            Change::Flip => part.replacen("• [", flip, 1),
-        };
-        let changed = format!("{}{part}{}", &text[..begin], &text[end..]);
-        let checked = verify(&evidence("e2e.log", &changed), &Submission::good().request);
-        prop_assert_eq!(checked.verdict, Verdict::NotVerified, "{:?}", found(&checked));
+        let part = all[which.index(all.len())];
+        is_found("e2e.log", &changed(&text, part, change, |part| other_heading(part, heading)))?;
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use multibeam_conformance::rules::{Level, Rule, Status};
-use multibeam_conformance::{Online, UrlAnswer, Verdict, input, urls, verify};
+use multibeam_conformance::{Online, UrlAnswer, Verdict, input, qualifying_with, urls, verify};
 use serde_json::json;
 use support::{Run, Submission, broken, found};
 
@@ -74,8 +74,8 @@ const CASES: &[(Rule, &str, Spoil, &str)] = &[
     (
         Rule::ReleaseSupported,
         "too old",
-        |s| s.request.latest = Some("v1.39".parse().unwrap()),
-        "v1.36 is older than v1.37",
+        |s| s.request.qualifying = qualifying_with("v1.39".parse().unwrap()),
+        "v1.36 is none of the releases that qualify: v1.37, v1.38, v1.39",
     ),
     (Rule::ProductMapping, "a list", |s| product(s, "- a\n"), "expected a mapping"),
     (
@@ -196,25 +196,10 @@ const CASES: &[(Rule, &str, Spoil, &str)] = &[
     (
         Rule::TestsSkipped,
         "a skipped test",
-        |s| {
-            rerun(s, |run| {
-                let text = run.specs.remove(0);
-                run.skipped.push(text);
-            })
-        },
+        |s| move_first(s, |run| &mut run.skipped),
         "skipped: [sig-",
     ),
-    (
-        Rule::TestsPassed,
-        "a failed test",
-        |s| {
-            rerun(s, |run| {
-                let text = run.specs.remove(0);
-                run.failed.push(text);
-            })
-        },
-        "failed: [sig-",
-    ),
+    (Rule::TestsPassed, "a failed test", |s| move_first(s, |run| &mut run.failed), "failed: [sig-"),
     (
         Rule::TestsOnce,
         "a test twice",
@@ -370,6 +355,14 @@ fn rerun(s: &mut Submission, change: impl FnOnce(&mut Run)) {
     let mut run = Run::good();
     change(&mut run);
     s.files = Submission::of(&run).files;
+}
+
+/// The first of the specs that passed becomes one of another sort.
+fn move_first(s: &mut Submission, to: fn(&mut Run) -> &mut Vec<String>) {
+    rerun(s, |run| {
+        let text = run.specs.remove(0);
+        to(run).push(text);
+    });
 }
 
 fn utf16(s: &mut Submission, name: &str) {

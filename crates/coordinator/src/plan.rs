@@ -103,12 +103,14 @@ fn selected<'a>(
 }
 
 /// The longest time that one spec of the group may take; none when one of them has no limit.
-fn limit(catalog: &Catalog, specs: &[SpecIndex], timeouts: &[SpecTimeout]) -> Option<Duration> {
+pub(crate) fn limit(
+    catalog: &Catalog,
+    specs: &[SpecIndex],
+    timeouts: &[SpecTimeout],
+) -> Option<Duration> {
     let limits = selected(catalog, specs).map(|spec| {
-        let text = catalog.full_text(spec);
-        let applies =
-            |timeout: &&SpecTimeout| timeout.tag.as_ref().is_none_or(|tag| text.contains(tag));
-        timeouts.iter().find(applies).map(|timeout| timeout.limit)
+        let (text, labels) = (catalog.full_text(spec), &catalog.spec(spec).labels);
+        timeouts.iter().find(|timeout| timeout.applies(&text, labels)).map(|timeout| timeout.limit)
     });
     limits.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
@@ -141,4 +143,65 @@ fn group_id(place: usize) -> GroupId {
 
 fn count(number: usize) -> u32 {
     u32::try_from(number).expect("a suite has fewer than 2^32 specs")
+}
+
+#[cfg(test)]
+mod tests {
+    use multibeam_ginkgo::catalog::{Filters, GroupIndex, Placement, Spec};
+    use multibeam_ginkgo::dryrun::{PreRunStats, Selection};
+    use multibeam_ginkgo::spec::CodeLocation;
+    use multibeam_ginkgo::version::GinkgoVersion;
+
+    use super::*;
+
+    fn catalog(specs: Vec<Spec>) -> Catalog {
+        Catalog {
+            format: multibeam_ginkgo::catalog::FORMAT,
+            suite_digest: String::new(),
+            arguments: Vec::new(),
+            seed: 1,
+            randomize_all: false,
+            ginkgo: GinkgoVersion::from_keys(|_| true),
+            suite_version: None,
+            suite_description: String::new(),
+            suite_path: String::new(),
+            programmatic_focus: false,
+            pre_run_stats: PreRunStats::default(),
+            filters: Filters::default(),
+            specs,
+            groups: Vec::new(),
+            serial_groups: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_first_limit_that_applies_counts_and_the_longest_of_a_group() {
+        let spec = |leaf: &str, label: &str, selection| Spec {
+            containers: Vec::new(),
+            leaf: leaf.to_owned(),
+            location: CodeLocation::default(),
+            ordinal: 0,
+            labels: vec![label.to_owned()],
+            selection,
+            placement: Placement::Parallel(GroupIndex(0)),
+        };
+        let catalog = catalog(vec![
+            spec("a", "quick", Selection::Selected),
+            spec("b", "Slow", Selection::Selected),
+            spec("c [Endless]", "quick", Selection::Skipped),
+        ]);
+        let secs = Duration::from_secs;
+        let tagged = |tag: &str, limit| SpecTimeout { tag: Some(tag.to_owned()), limit };
+        let rules = [tagged("[Slow]", secs(30)), tagged("Endless", secs(900))];
+        let of = |specs: &[u32], rules: &[SpecTimeout]| {
+            let specs: Vec<SpecIndex> = specs.iter().copied().map(SpecIndex).collect();
+            limit(&catalog, &specs, rules)
+        };
+        assert_eq!(of(&[1], &rules), Some(secs(30)), "by its label");
+        assert_eq!(of(&[0, 1], &rules), None, "one has no limit");
+        let default = SpecTimeout { tag: None, limit: secs(5) };
+        let all = [rules[0].clone(), rules[1].clone(), default];
+        assert_eq!(of(&[0], &all), Some(secs(5)));
+        assert_eq!(of(&[0, 1, 2], &all), Some(secs(30)), "what is not selected does not count");
+    }
 }

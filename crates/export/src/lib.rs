@@ -4,6 +4,7 @@
 //! The crate opens no file: it reads from what it is given and writes into what it is given, in
 //! pieces, so that a log of any size passes through. The same target gives the same bytes.
 
+pub mod archive;
 mod input;
 pub mod sonobuoy;
 pub mod testgrid;

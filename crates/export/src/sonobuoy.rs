@@ -6,15 +6,14 @@
 
 mod cases;
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
-use flate2::write::GzEncoder;
-use flate2::{Compression, GzBuilder};
 use multibeam_ginkgo::render::Dialect;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::ExportError;
+use crate::archive::Archive;
 use crate::input::{Input, Subject};
 use cases::summary;
 
@@ -37,10 +36,7 @@ pub struct Files<'a> {
 /// When a file cannot be read, is no report, or changes meanwhile; when the output takes no more.
 pub fn write(subject: &Subject, files: Files<'_>, out: impl Write) -> Result<(), ExportError> {
     let results = summary(files.report, Dialect::new(subject.ginkgo))?;
-    // No name and no time in the head of the stream: the same content gives the same bytes.
-    let zipped = GzBuilder::new().mtime(0).write(out, Compression::default());
-    let time = subject.ended.unwrap_or(subject.started);
-    let mut archive = Archive { out: tar::Builder::new(zipped), time };
+    let mut archive = Archive::new(out, subject.ended.unwrap_or(subject.started));
     archive.json("meta/clusterhealth.json", &cluster_health())?;
     archive.json("meta/config.json", &config(subject))?;
     archive.json("meta/info.json", &json!({"plugins": ["e2e"]}))?;
@@ -49,59 +45,6 @@ pub fn write(subject: &Subject, files: Files<'_>, out: impl Write) -> Result<(),
     archive.file("plugins/e2e/results/global/junit_01.xml", files.junit)?;
     archive.json("plugins/e2e/sonobuoy_results.yaml", &results)?;
     archive.end()
-}
-
-/// An archive in the making. Members are added in the order of their names.
-struct Archive<W: Write> {
-    out: tar::Builder<GzEncoder<W>>,
-    /// In seconds since 1970, for every member.
-    time: i64,
-}
-
-impl<W: Write> Archive<W> {
-    /// Adds a small file. JSON is YAML too, so it does for files of either kind.
-    fn json(&mut self, path: &str, content: &impl serde::Serialize) -> Result<(), ExportError> {
-        let mut bytes = serde_json::to_vec_pretty(content)?;
-        bytes.push(b'\n');
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.add(path, length, bytes.as_slice())
-    }
-
-    fn file(&mut self, path: &str, input: Input<'_>) -> Result<(), ExportError> {
-        let mut found = 0;
-        let content = Counting { of: (&mut *input.content).take(input.bytes), found: &mut found };
-        self.add(path, input.bytes, content)?;
-        input.check(found)
-    }
-
-    fn add(&mut self, path: &str, bytes: u64, content: impl Read) -> Result<(), ExportError> {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(bytes);
-        header.set_mode(0o644);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(u64::try_from(self.time).unwrap_or_default());
-        header.set_entry_type(tar::EntryType::Regular);
-        Ok(self.out.append_data(&mut header, path, content)?)
-    }
-
-    fn end(self) -> Result<(), ExportError> {
-        Ok(self.out.into_inner()?.finish()?.flush()?)
-    }
-}
-
-/// Tells how much was read.
-struct Counting<'a, R> {
-    of: R,
-    found: &'a mut u64,
-}
-
-impl<R: Read> Read for Counting<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.of.read(buffer)?;
-        *self.found += u64::try_from(read).unwrap_or_default();
-        Ok(read)
-    }
 }
 
 /// `sonobuoy results` reads it; Multibeam takes no stock of the cluster.

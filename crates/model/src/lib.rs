@@ -10,6 +10,7 @@ pub mod event;
 pub mod ids;
 pub mod lesson;
 pub mod link;
+pub mod markdown;
 pub mod outcome;
 pub mod plan;
 pub mod record;

@@ -123,11 +123,11 @@ pub struct Limits {
     pub cleanup: bool,
 }
 
-/// A time limit for the specs whose full text contains a word.
+/// A time limit for the specs whose full text or labels have a word.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SpecTimeout {
-    /// Text to look for, such as `[Slow]`; `None` matches every spec.
+    /// What the full text contains or what a label is, such as `[Slow]`; `None` matches every spec.
     pub tag: Option<String>,
     /// The limit.
     pub limit: Duration,
@@ -139,6 +139,17 @@ impl RunMode {
     pub fn warning(&self) -> Option<String> {
         let why = self.cannot_certify.as_ref()?;
         Some(format!("mode {} cannot lead to a certificate: {why}", self.name))
+    }
+}
+
+impl SpecTimeout {
+    /// Whether it applies to a spec: its tag occurs in the full text, or is one of the labels, with or
+    /// without its brackets. No part of a label counts: `Slow` is not in `Slower`.
+    #[must_use]
+    pub fn applies(&self, full_text: &str, labels: &[String]) -> bool {
+        let Some(tag) = self.tag.as_deref() else { return true };
+        let bare = tag.strip_prefix('[').and_then(|tag| tag.strip_suffix(']')).unwrap_or(tag);
+        full_text.contains(tag) || labels.iter().any(|label| label == tag || label == bare)
     }
 }
 
@@ -165,5 +176,26 @@ impl Default for Limits {
             spool: 64 << 20,
             cleanup: true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_limit_looks_at_the_text_and_at_whole_labels() {
+        let applies = |tag: Option<&str>, text: &str, labels: &[&str]| {
+            let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+            let limit = Duration::from_secs(1);
+            SpecTimeout { tag: tag.map(str::to_owned), limit }.applies(text, &labels)
+        };
+        assert!(applies(None, "a", &[]));
+        assert!(applies(Some("[Slow]"), "a [Slow] b", &[]));
+        assert!(applies(Some("[Slow]"), "a b", &["Fast", "Slow"]));
+        assert!(applies(Some("Slow"), "a b", &["Slow"]));
+        assert!(applies(Some("[Slow]"), "a b", &["[Slow]"]));
+        assert!(!applies(Some("[Slow]"), "a Slow b", &["Slower"]));
+        assert!(!applies(Some("Slow"), "a b", &["Slower"]));
     }
 }

@@ -59,6 +59,12 @@ impl Hangs {
         std::future::pending().await
     }
 
+    /// A stream that begins at once and never goes on.
+    fn silence(&self) -> Chunks {
+        let this = self.clone();
+        Box::pin(futures::stream::once(async move { this.hang().await }))
+    }
+
     async fn has_waiting(&self, expected: usize) {
         self.waiting.subscribe().wait_for(|waiting| *waiting == expected).await.unwrap();
     }
@@ -67,6 +73,7 @@ impl Hangs {
 #[tonic::async_trait]
 impl Ledger for Hangs {
     type ReadCatalogStream = Chunks;
+    type ReadHistoryStream = Chunks;
 
     async fn propose(
         &self,
@@ -89,14 +96,18 @@ impl Ledger for Hangs {
         self.hang().await
     }
 
-    /// A stream that begins at once and never goes on.
     async fn read_catalog(
         &self,
         _: Request<wire::ReadCatalogRequest>,
     ) -> Result<Response<Chunks>, Status> {
-        let this = self.clone();
-        let silent = async move { this.hang().await };
-        Ok(Response::new(Box::pin(futures::stream::once(silent))))
+        Ok(Response::new(self.silence()))
+    }
+
+    async fn read_history(
+        &self,
+        _: Request<wire::ReadHistoryRequest>,
+    ) -> Result<Response<Chunks>, Status> {
+        Ok(Response::new(self.silence()))
     }
 
     async fn list_runs(

@@ -1,28 +1,14 @@
-//! Limits on what a run file may contain, so that a broken or hostile file costs little.
+//! Limits on what a run may consist of, on top of those of any document.
 //!
 //! None of them is near anything a person would write; each has its reason next to it.
 
-/// Longest accepted file, in bytes. A run file of a hundred targets written out by hand is about
-/// 30 kB; more than this is a file of another kind given by mistake.
-pub const MAX_FILE_BYTES: usize = 1024 * 1024;
-
-/// Deepest nesting of lists and mappings. The format itself needs 7 levels.
-pub const MAX_DEPTH: usize = 24;
-
-/// Most YAML nodes after aliases are expanded: stops files that multiply themselves through
-/// aliases ("billion laughs") long before memory is short.
-pub const MAX_NODES: usize = 50_000;
-
-/// Longest single string, in bytes. Paths end at 4,096 on Linux; regular expressions of
-/// conformance skips are a few hundred.
-pub const MAX_STRING_BYTES: usize = 16 * 1024;
+pub use multibeam_document::bounds::{
+    MAX_DEPTH, MAX_DIAGNOSTICS, MAX_ENTRIES, MAX_FILE_BYTES, MAX_NODES, MAX_STRING_BYTES,
+};
 
 /// Longest string after `${...}` is replaced, in bytes: one argument of a Linux process may have
 /// 128 KiB.
 pub const MAX_EXPANDED_BYTES: usize = 64 * 1024;
-
-/// Most entries in one list or free-form mapping.
-pub const MAX_ENTRIES: usize = 512;
 
 /// Most targets of one run after matrices are expanded. Every target keeps processes and a
 /// report; a nightly matrix of 3 versions × 4 CNIs × 3 proxy modes is 36.
@@ -34,6 +20,3 @@ pub const MAX_CLUSTERS: usize = 64;
 /// Bound on all strings of the resolved run together, in bytes: matrices multiply whatever the
 /// suite section says.
 pub const MAX_RESOLVED_BYTES: usize = 16 * 1024 * 1024;
-
-/// Most diagnostics kept for one file; what is beyond is counted only.
-pub const MAX_DIAGNOSTICS: usize = 100;

@@ -62,16 +62,16 @@ mod tests {
         assert_eq!(with.results, without.results);
         assert_eq!(with.cleanup, without.cleanup);
         let text = template(Example::Full);
-        fn keys(object: &crate::table::Object, seen: &mut Vec<&'static str>) {
+        fn keys(object: &multibeam_document::table::Object, seen: &mut Vec<&'static str>) {
             for field in object.fields {
                 seen.push(field.key);
                 inner(&field.ty, seen);
             }
         }
-        fn inner(ty: &crate::table::Ty, seen: &mut Vec<&'static str>) {
+        fn inner(ty: &multibeam_document::table::Ty, seen: &mut Vec<&'static str>) {
             match ty {
-                crate::table::Ty::Object(object) => keys(object, seen),
-                crate::table::Ty::List { item, .. } => inner(item, seen),
+                multibeam_document::table::Ty::Object(object) => keys(object, seen),
+                multibeam_document::table::Ty::List { item, .. } => inner(item, seen),
                 _ => {}
             }
         }

@@ -8,8 +8,8 @@
 //!
 //! The way of a file through the crate:
 //!
-//! 1. `yaml` reads text into a tree whose nodes know their place;
-//! 2. `check` compares the tree with the tables in `settings`, from which [`schema`] is made too;
+//! 1. `multibeam_document` reads text into a tree whose nodes know their place;
+//! 2. it compares the tree with the tables in `settings`, from which [`schema`] is made too;
 //! 3. `settings` reads what is good into structs that still hold references;
 //! 4. `resolve` expands the matrices and checks what concerns several places at once.
 //!
@@ -17,30 +17,20 @@
 //! and none twice. Only a file that is no YAML, or of another format, is not looked at further.
 
 pub mod bounds;
-mod check;
-mod diagnostic;
 mod example;
-mod human;
 mod mode;
 mod name;
 mod pattern;
-mod place;
-mod render;
 mod resolve;
 mod schema;
 mod settings;
-mod suggest;
-mod table;
 mod template;
-mod yaml;
 
-pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use example::{Example, template};
-pub use human::{ByteSize, HumanDuration, ParseDurationError, ParseSizeError};
 pub use mode::Mode;
+pub use multibeam_document::human::{ByteSize, HumanDuration, ParseDurationError, ParseSizeError};
+pub use multibeam_document::{Code, Diagnostic, Diagnostics, Place, Severity, Styles};
 pub use name::{MAX_PLAIN_NAME, MAX_TARGET_NAME};
-pub use place::Place;
-pub use render::Styles;
 pub use schema::{schema, schema_text};
 pub use settings::cluster::{
     Cluster, DEFAULT_PROCESSES, DEFAULT_WORKERS, MAX_PROCESSES, MAX_WORKERS,
@@ -58,9 +48,16 @@ pub use settings::target::Target;
 
 use std::collections::BTreeMap;
 
-use bounds::MAX_FILE_BYTES;
-use diagnostic::Sink;
-use yaml::{Kind, Span};
+use multibeam_document::Format;
+
+/// How run files look.
+static FORMAT: Format = Format {
+    root: &settings::RUN,
+    api_version: API_VERSION,
+    kind: KIND,
+    example: "`multibeam init` writes an example",
+    shorter: "use a matrix instead of repeating targets",
+};
 
 /// A run file that can be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,25 +83,7 @@ pub fn parse(file_name: &str, text: &str) -> Result<Parsed, Diagnostics> {
 /// # Errors
 /// Every mistake in the file, warnings among them; also what contradicts the mode.
 pub fn parse_as(file_name: &str, text: &str, mode: Option<Mode>) -> Result<Parsed, Diagnostics> {
-    if text.len() > MAX_FILE_BYTES {
-        // Nothing of such a text is worth being looked at, not even for its lines.
-        let mut sink = Sink::new(file_name, "");
-        let message =
-            format!("the file has {} bytes, a run file at most {MAX_FILE_BYTES}", text.len());
-        sink.error(Code::TooLarge, Span::at(1, 1), message, None);
-        return Err(sink.finish());
-    }
-    let mut sink = Sink::new(file_name, text);
-    let read = read(text, mode, &mut sink);
-    let failed = sink.has_errors();
-    match read {
-        Some((run, spans)) if !failed => {
-            let places = spans.into_iter().map(|(name, span)| (name, sink.place(span)));
-            let kubeconfigs = places.collect();
-            Ok(Parsed { run, warnings: sink.finish(), kubeconfigs })
-        }
-        _ => Err(sink.finish()),
-    }
+    parse_bytes_as(file_name, text.as_bytes(), mode)
 }
 
 /// Reads the bytes of a run file, which must be UTF-8.
@@ -124,55 +103,12 @@ pub fn parse_bytes_as(
     bytes: &[u8],
     mode: Option<Mode>,
 ) -> Result<Parsed, Diagnostics> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => parse_as(file_name, text, mode),
-        Err(error) => {
-            let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            let line = good.matches('\n').count() + 1;
-            let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            let lossy = String::from_utf8_lossy(bytes);
-            let mut sink = Sink::new(file_name, &lossy);
-            let hint = "save the file as UTF-8".to_owned();
-            sink.error(Code::Syntax, Span::at(line, column), "not UTF-8", Some(hint));
-            Err(sink.finish())
-        }
-    }
-}
-
-fn read(
-    text: &str,
-    mode: Option<Mode>,
-    sink: &mut Sink<'_>,
-) -> Option<(RunFile, BTreeMap<String, Span>)> {
-    // A byte order mark is no part of the text.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if let Some((line, column)) = find(text, '\0') {
-        let hint = "this is no text file".to_owned();
-        sink.error(Code::Syntax, Span::at(line, column), "a NUL character", Some(hint));
-        return None;
-    }
-    let root = match yaml::load(text, sink) {
-        Some(root) if !root.is_null() => root,
-        _ => {
-            if !sink.has_errors() {
-                let hint = "`multibeam init` writes an example".to_owned();
-                sink.error(Code::Syntax, Span::at(1, 1), "the file is empty", Some(hint));
-            }
-            return None;
-        }
-    };
-    if matches!(root.kind, Kind::Map(_)) && !settings::run::is_readable(&root, sink) {
-        return None;
-    }
-    check::check(&root, &table::Ty::Object(&settings::RUN), "", sink);
-    let raw = settings::run::read(&root, mode, sink);
-    Some(resolve::resolve(raw, sink))
-}
-
-/// Line and column of a character, from 1.
-fn find(text: &str, wanted: char) -> Option<(usize, usize)> {
-    text.split('\n').enumerate().find_map(|(line, content)| {
-        let column = content.chars().position(|c| c == wanted)?;
-        Some((line + 1, column + 1))
-    })
+    let read = multibeam_document::parse(&FORMAT, file_name, bytes, |root, sink| {
+        let raw = settings::run::read(root, mode, sink);
+        let (run, spans) = resolve::resolve(raw, sink);
+        let places = spans.into_iter().map(|(name, span)| (name, sink.place(span)));
+        (run, places.collect())
+    });
+    let ((run, kubeconfigs), warnings) = read?;
+    Ok(Parsed { run, warnings, kubeconfigs })
 }

@@ -6,12 +6,12 @@
 
 use std::fmt;
 
+use multibeam_document::diagnostic::Code;
+use multibeam_document::yaml::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Code;
 use crate::resolve::Writer;
 use crate::settings::suite::{RawSuite, Suite};
-use crate::yaml::Span;
 
 /// Every conformance spec has it in its text.
 const CONFORMANCE: &str = r"\[Conformance\]";

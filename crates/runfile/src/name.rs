@@ -36,7 +36,7 @@ pub(crate) fn target_dir(name: &str) -> Result<String, String> {
         return Err(format!("it has {} characters", name.chars().count()));
     }
     if let Some(bad) = name.chars().find(|c| !allowed(*c)) {
-        return Err(format!("it contains {}", crate::render::quote(&bad.to_string())));
+        return Err(format!("it contains {}", multibeam_document::render::quote(&bad.to_string())));
     }
     if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return Err("it does not begin with a letter or digit".into());

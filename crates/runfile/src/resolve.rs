@@ -6,15 +6,16 @@ mod suite;
 
 use std::collections::BTreeMap;
 
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::render::quote;
+use multibeam_document::yaml::Span;
+
 use crate::bounds::MAX_TARGETS;
-use crate::diagnostic::{Code, Sink};
 use crate::name::{self, TARGET_RULE};
-use crate::render::quote;
 use crate::settings::run::{RawRun, RunFile};
 use crate::settings::suite::RawSuite;
 use crate::settings::target::{RawTarget, Target};
 use crate::template::{Row, Template};
-use crate::yaml::Span;
 
 use clusters::Bindings;
 pub(crate) use scope::Writer;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Code, Sink};
-use crate::render::quote;
-use crate::yaml::{Node, Pos, Span, Spanned};
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::render::quote;
+use multibeam_document::yaml::{Node, Pos, Span, Spanned};
 
 /// One row of a matrix: the value of each axis.
 pub(crate) type Row = BTreeMap<String, String>;
@@ -165,12 +165,11 @@ fn reference(name: &str, span: Span, scope: Scope) -> Result<Part, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yaml;
 
     fn read(text: &str, scope: Scope) -> (Option<Template>, Vec<(usize, usize, String)>) {
         let yaml = format!("'{text}'");
         let mut sink = Sink::new("t", &yaml);
-        let node = yaml::load(&yaml, &mut sink).unwrap();
+        let node = multibeam_document::yaml::load(&crate::FORMAT, &yaml, &mut sink).unwrap();
         let template = Template::read(&node, scope, &mut sink);
         let items = sink.finish().items;
         (template, items.into_iter().map(|d| (d.column, d.length, d.message)).collect())

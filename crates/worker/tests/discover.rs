@@ -164,7 +164,10 @@ async fn what_is_no_suite_is_named() {
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
     let error = fails(&script).await.to_string();
     assert!(error.contains("exit status 3") && error.contains("a script ran"), "{error}");
-    assert!(matches!(fails(Path::new("/bin/true")).await, DiscoverError::NotGinkgo { .. }));
+    for program in ["/bin/true", "/bin/ls", "/bin/cat", "/bin/sleep", "/bin/echo"] {
+        let error = fails(Path::new(program)).await;
+        assert!(matches!(error, DiscoverError::NotGinkgo { .. }), "{program}: {error}");
+    }
 }
 
 #[tokio::test]
@@ -209,6 +212,13 @@ async fn a_suite_that_refuses_its_arguments_says_why() {
     assert!(error.to_string().contains("no-such-flag"), "{error}");
     options.options.args = vec!["--ginkgo.seed=1".into()];
     assert!(matches!(find(&options).await.unwrap_err(), DiscoverError::Arguments(_)));
+
+    options.options.args = Vec::new();
+    options.options.label_filter = Some("(((".into());
+    let error = find(&options).await.unwrap_err();
+    assert!(matches!(error, DiscoverError::DryRunFailed { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("Syntax Error Parsing Label Filter\n  (((\n"), "{text:?}");
 }
 
 #[tokio::test]

@@ -1895,6 +1895,13 @@ pub struct Envelope {
     /// among them.
     #[prost(bytes = "bytes", repeated, tag = "6")]
     pub messages: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// The number of the sender's directory, drawn at random when it was first used; never 0. The same in
+    /// all envelopes of a stream.
+    #[prost(uint64, tag = "7")]
+    pub directory: u64,
+    /// That of the receiver, as the sender knows it; 0 when it does not.
+    #[prost(uint64, tag = "8")]
+    pub receiver_directory: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliverResponse {}
@@ -2120,7 +2127,8 @@ pub mod raft_client {
         }
         /// Messages from one member to another, as long as both are there: one stream for each pair and
         /// direction, begun with an envelope that may be empty. A newer stream of the same sender ends the
-        /// older one (ABORTED). FAILED_PRECONDITION: the caller means another group or another member.
+        /// older one (ABORTED). FAILED_PRECONDITION: the caller means another group or another member; with
+        /// `multibeam-disowned` in the metadata: it was a member with another directory before.
         /// INVALID_ARGUMENT: it sent something that no member sends.
         pub async fn deliver(
             &mut self,
@@ -2191,7 +2199,8 @@ pub mod raft_server {
     pub trait Raft: std::marker::Send + std::marker::Sync + 'static {
         /// Messages from one member to another, as long as both are there: one stream for each pair and
         /// direction, begun with an envelope that may be empty. A newer stream of the same sender ends the
-        /// older one (ABORTED). FAILED_PRECONDITION: the caller means another group or another member.
+        /// older one (ABORTED). FAILED_PRECONDITION: the caller means another group or another member; with
+        /// `multibeam-disowned` in the metadata: it was a member with another directory before.
         /// INVALID_ARGUMENT: it sent something that no member sends.
         async fn deliver(
             &self,

@@ -54,6 +54,12 @@ pub(crate) struct Group {
     aggregator: Security,
 }
 
+/// Changes the members of a group.
+pub(crate) struct Admin {
+    client: GroupClient<Endpoints>,
+    urls: Vec<String>,
+}
+
 /// A worker's way to the ledger.
 #[derive(Clone)]
 pub(crate) struct Ledger(LedgerClient<Endpoints>);
@@ -175,12 +181,7 @@ impl Group {
 
     /// The members as the leader sees them.
     pub(crate) async fn list(&self) -> Outcome<wire::ListMembersResponse> {
-        let client = GroupClient::new(self.endpoints(&self.aggregator)?);
-        let asked = retry(Backoff::SERVICE, random, || {
-            let mut client = client.clone();
-            async move { client.list_members(wire::ListMembersRequest {}).await }
-        });
-        Ok(tokio::time::timeout(PATIENCE, asked).await??.into_inner())
+        tokio::time::timeout(PATIENCE, self.admin()?.list()).await?
     }
 
     pub(crate) async fn leader(&self) -> Outcome<u64> {
@@ -189,21 +190,17 @@ impl Group {
         Ok(leader.ok_or("the leader does not know that it leads")?)
     }
 
-    /// Lets a member go, and a new one follow.
-    pub(crate) async fn replace(&self, gone: u64, new: u64) -> Outcome<()> {
+    /// Whoever changes the members.
+    pub(crate) fn admin(&self) -> Outcome<Admin> {
         let client = GroupClient::new(self.endpoints(&self.aggregator)?);
-        let removed = retry(Backoff::SERVICE, random, || {
-            let mut client = client.clone();
-            let request = wire::RemoveMemberRequest { node: gone, force: false };
-            async move { client.remove_member(request).await }
-        });
-        removed.await?;
-        let added = retry(Backoff::SERVICE, random, || {
-            let (mut client, address) = (client.clone(), self.url(new).to_owned());
-            async move { client.add_member(wire::AddMemberRequest { node: new, address }).await }
-        });
-        added.await?;
-        Ok(())
+        Ok(Admin { client, urls: self.urls.clone() })
+    }
+
+    /// A coordinator's way to one member only.
+    pub(crate) fn coordinator_of(&self, node: u64) -> Outcome<LedgerClient<Endpoints>> {
+        let url = self.url(node).to_owned();
+        let channel = self.coordinator.channel(&url)?;
+        Ok(sized(Endpoints::new(vec![(url, channel)])))
     }
 
     /// Waits until all members that run are alive, vote, and have what a majority has now.
@@ -211,12 +208,14 @@ impl Group {
         let begun = tokio::time::Instant::now();
         let running = self.members.len();
         let mut wanted = None;
+        let mut seen = String::new();
         loop {
             for process in self.members.values_mut() {
                 process.check()?;
             }
             if let Ok(list) = self.list().await {
                 let wanted = *wanted.get_or_insert(list.commit);
+                seen = format!("{list:?}");
                 let members = list.members.iter();
                 let good = members.filter(|it| it.alive && it.votes && it.matched >= wanted);
                 if good.count() == running {
@@ -224,7 +223,9 @@ impl Group {
                 }
             }
             if begun.elapsed() > PATIENCE {
-                return Err("the group does not become healthy".into());
+                let tails: Vec<String> = self.members.values().map(Process::last_words).collect();
+                let tails = tails.join("\n");
+                return Err(format!("the group does not become healthy: {seen}\n{tails}").into());
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -235,6 +236,48 @@ fn sized(endpoints: Endpoints) -> LedgerClient<Endpoints> {
     LedgerClient::new(endpoints)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES)
+}
+
+// === impl Admin ===
+
+impl Admin {
+    /// Lets a member go; does not wait for more than that it is under way.
+    pub(crate) async fn remove(&self, node: u64) -> Outcome<()> {
+        let changed = retry(Backoff::SERVICE, random, || {
+            let mut client = self.client.clone();
+            async move { client.remove_member(wire::RemoveMemberRequest { node, force: false }).await }
+        });
+        self.done(changed.await.map(|_| ()), node, false).await
+    }
+
+    /// Lets a new member follow; it gets its vote by itself.
+    pub(crate) async fn add(&self, node: u64) -> Outcome<()> {
+        let address = &self.urls[node as usize - 1];
+        let changed = retry(Backoff::SERVICE, random, || {
+            let (mut client, address) = (self.client.clone(), address.clone());
+            async move { client.add_member(wire::AddMemberRequest { node, address }).await }
+        });
+        self.done(changed.await.map(|_| ()), node, true).await
+    }
+
+    /// The members as the leader sees them.
+    async fn list(&self) -> Outcome<wire::ListMembersResponse> {
+        let asked = retry(Backoff::SERVICE, random, || {
+            let mut client = self.client.clone();
+            async move { client.list_members(wire::ListMembersRequest {}).await }
+        });
+        Ok(asked.await?.into_inner())
+    }
+
+    /// A refusal may be the answer to a repeat: what counts is whether the change was made.
+    async fn done(&self, changed: Result<(), Status>, node: u64, member: bool) -> Outcome<()> {
+        let Err(refusal) = changed else { return Ok(()) };
+        let members = self.list().await?.members;
+        match members.iter().any(|it| it.node == node) == member {
+            true => Ok(()),
+            false => Err(refusal.into()),
+        }
+    }
 }
 
 // === impl Ledger ===

@@ -88,12 +88,16 @@ enum Measure {
     Latency,
     /// Time without a leader.
     Leader,
+    /// Kills in each step of the group's life while reports arrive; none may be lost.
+    Trial,
     /// Growth of the disk, and catching up with what has grown.
     CatchUp,
 }
 
 impl Measure {
-    const ALL: [Self; 4] = [Self::Throughput, Self::Latency, Self::Leader, Self::CatchUp];
+    /// The trial comes last: it replaces a member.
+    const ALL: [Self; 5] =
+        [Self::Throughput, Self::Latency, Self::Leader, Self::CatchUp, Self::Trial];
 }
 
 /// How it is measured.
@@ -196,6 +200,7 @@ async fn run(args: Args) -> Outcome<()> {
             Measure::Throughput => rate = measure::throughput::measure(&mut bench).await?,
             Measure::Latency => measure::latency::measure(&mut bench, rate).await?,
             Measure::Leader => measure::leader::measure(&mut bench).await?,
+            Measure::Trial => measure::trial::measure(&mut bench).await?,
             Measure::CatchUp => {
                 // What is over would only take memory and disk.
                 bench.yardstick = None;

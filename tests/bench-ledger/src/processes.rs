@@ -42,10 +42,15 @@ impl Process {
     /// An error with what it said last, if it has ended by itself.
     pub(crate) fn check(&mut self) -> Outcome<()> {
         let Some(status) = self.child.try_wait()? else { return Ok(()) };
+        let last = self.last_words();
+        Err(format!("a program under measurement has ended ({status}):\n{last}").into())
+    }
+
+    /// The end of its log.
+    pub(crate) fn last_words(&self) -> String {
         let said = fs::read_to_string(&self.log).unwrap_or_default();
         let last = said.lines().rev().take(20).collect::<Vec<_>>();
-        let last = last.into_iter().rev().collect::<Vec<_>>().join("\n");
-        Err(format!("a program under measurement has ended ({status}):\n{last}").into())
+        last.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
     /// The most memory that it has had in RAM since it began, or since [`Process::forget_peak`].

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use multibeam_model::command::{Change, Command, Decision, Reply, Report};
+use multibeam_model::record::RunRecord;
 use multibeam_model::run::{ClusterSpec, Limits, RunSpec, SuiteSpec, TargetSpec};
 use multibeam_model::{
     AttemptId, ClusterId, Epoch, GroupId, ProcessId, ProcessNumber, RunId, SessionId, SpecIndex,
     SpecState, TargetId, Timestamp, WorkerId,
 };
-use multibeam_proto::aggregator::v1::ProposeRequest;
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
+use multibeam_proto::aggregator::v1::{ProposeRequest, ReadRunRequest};
 use multibeam_rt::backoff::{Backoff, random, retry};
 use multibeam_rt::clock::wall_ns;
 use multibeam_rt::endpoints::Endpoints;
@@ -68,7 +69,7 @@ impl Coordinator {
 
     async fn begin_run(&mut self) -> Outcome<()> {
         self.made += 1;
-        let run = RunId(format!("20261128-000000-{:06}", self.made));
+        let run = run_id(self.made);
         let spec = serde_json::to_vec(&run_spec())?;
         let at = Timestamp(wall_ns());
         let decide = |decision| Command::Run {
@@ -104,6 +105,21 @@ impl Coordinator {
         Ok(())
     }
 
+    /// How many reports of all runs are sealed, asked in one way to the ledger.
+    pub(crate) async fn sealed(&self, client: &LedgerClient<Endpoints>) -> Outcome<usize> {
+        let mut sealed = 0;
+        for run in (1..=self.made).map(run_id) {
+            let answer = retry(Backoff::SERVICE, random, || {
+                let (mut client, run) = (client.clone(), run.0.clone());
+                async move { client.read_run(ReadRunRequest { run, stale: false }).await }
+            });
+            let record = RunRecord::decode(&answer.await?.into_inner().record)?;
+            let groups = record.targets.values().flat_map(|target| target.groups.values());
+            sealed += groups.filter(|group| group.sealed().is_some()).count();
+        }
+        Ok(sealed)
+    }
+
     async fn propose(&self, commands: Vec<Command>) -> Outcome<Vec<Reply>> {
         let commands: Vec<Bytes> = commands.iter().map(|it| it.encode().into()).collect();
         let answer = retry(Backoff::SERVICE, random, || {
@@ -131,6 +147,10 @@ impl Place {
         };
         Command::Run { run: self.run, change: Change::Report(report) }.encode().into()
     }
+}
+
+fn run_id(number: u32) -> RunId {
+    RunId(format!("20261128-000000-{number:06}"))
 }
 
 fn attempt(group: u32) -> AttemptId {

@@ -167,11 +167,20 @@ fn a_hung_spec_is_interrupted() {
     let scratch = Scratch::new();
     let file = file(json!({"ZOO_HANG": "1"}), &["--ginkgo.grace-period=1s"])
         .set(&["specTimeout"], json!({"default": "3s"}));
-    let (_, results) = run(&scratch, file, 1);
+    let (ended, results) = scratch.run_to_end(file);
+    let ended = ended.expect(1);
+    check(&scratch, &ended, &results);
     let report = results.report("sick");
     let spec = report.spec("hangs and does not listen");
     assert_eq!(spec.state, "interrupted");
     assert_eq!(report.count("interrupted"), 1);
+    let why = "ran longer than 3 s (specTimeout): [sig-zoo] Dangerous hangs and does not listen";
+    assert_eq!(
+        ended.stdout.matches(why).count(),
+        2,
+        "as it happens and at the end\n{}",
+        ended.stdout
+    );
     assert_eq!(lost(&results).len(), 0);
 }
 
@@ -180,11 +189,17 @@ fn a_hung_spec_that_does_not_end_is_killed() {
     let scratch = Scratch::new();
     // Ginkgo would wait for 30 s, the run file says 2.
     let file = file(json!({"ZOO_HANG": "1"}), &[]).set(&["specTimeout"], json!({"default": "3s"}));
-    let (_, results) = run(&scratch, file, 2);
+    let (ended, results) = scratch.run_to_end(file);
+    let ended = ended.expect(2);
+    check(&scratch, &ended, &results);
     let report = results.report("sick");
     let spec = report.spec("hangs and does not listen");
     assert_eq!(spec.state, "interrupted");
     assert!(spec.message().contains("longer than 3 s"), "{}", spec.message());
+    // What the screen says at the end is what the files say.
+    let (_, end) = ended.stdout.split_once("\ntarget  ").unwrap();
+    assert!(end.contains("interrupted") && !end.contains("not run"), "{end}");
+    assert!(end.contains("1 spec failed") && end.contains("it ran longer than 3 s"), "{end}");
     // A hung group is not tried again.
     assert_eq!(lost(&results).len(), 1);
 }

@@ -214,6 +214,26 @@ fn any_aggregator_may_be_killed_or_hang_in_the_middle_of_a_run() {
 }
 
 #[test]
+fn a_member_that_has_lost_its_directory_stops() {
+    let mut system = System::start();
+    wait_for("all three", || {
+        system.members()?.iter().all(|member| member["alive"] == true).then_some(())
+    });
+    let leader = system.leader();
+    let gone = if leader == 3 { 2 } else { 3 };
+    system.kill(gone);
+    std::fs::remove_dir_all(system.scratch.path().join(format!("ledger-{gone}"))).unwrap();
+    // With its old number it would vote for logs that lack what it has acknowledged.
+    system.start_aggregator(gone);
+    let ended = system.aggregators[gone - 1].take().unwrap().wait().expect(4);
+    assert!(ended.stderr.contains("with another directory"), "{}", ended.stderr);
+    wait_for("it to be missed", || {
+        let lost = |member: &Value| member["node"] == gone && member["alive"] == true;
+        (!system.members()?.iter().any(lost)).then_some(())
+    });
+}
+
+#[test]
 fn a_member_is_replaced_in_the_middle_of_a_run() {
     let mut system = System::start();
     let run = system.start_run();

@@ -61,12 +61,40 @@ fn assert_refusals(scratch: &Scratch, system: &System<'_>) {
     let stranger = system.worker("b", "a", "stranger").wait().expect(3);
     assert!(stranger.stderr.contains("may not act for cluster b"), "{}", stranger.stderr);
 
+    for unknown in [&["results", "nope"][..], &["run", "--rerun-failed", "nope"]] {
+        let unknown = system.run(unknown).expect(3);
+        assert!(unknown.stderr.contains("no run nope"), "{}", unknown.stderr);
+    }
+
     let plain = system.coordinators[0].replace("https", "http");
     let plain = scratch.run(["runs", "--endpoint", &plain, "--plaintext"]);
     assert_eq!(plain.code(), 4, "{}", plain.stdout);
+    let nobody = scratch.run(["runs", "--endpoint", "http://localhost:1", "--plaintext"]).expect(4);
+    let says = nobody.stderr.contains("no coordinator at http://localhost:1: Connection refused");
+    assert!(says, "{}", nobody.stderr);
     let open = ["coordinator", "--listen", "0.0.0.0:0", "--plaintext"];
     let open = scratch.run(open).expect(3);
     assert!(open.stderr.contains("no loopback address"), "{}", open.stderr);
+}
+
+#[test]
+fn failures_are_run_again_where_they_failed() {
+    let scratch = Scratch::new();
+    let system = System::start(&scratch);
+    let run =
+        system.submit(zoo(VERSION).set(&["suite", "focus"], json!(["States"])).target("t", &["a"]));
+    let failures = |results: &Results| {
+        let target = results.target("t");
+        target["failures"].as_array().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let first = failures(&system.finish(&run, 1));
+    assert!(scratch.runs().is_empty(), "nothing of it is where the next command looks");
+
+    let _ = system.run(&["run", "--plain", "--rerun-failed", &run]).expect(1);
+    let again = scratch.results();
+    assert_eq!(again.summary()["rerunOf"], run.as_str());
+    assert_eq!(again.target("t")["specs"]["selected"], first.len());
+    assert_same("failures", first, failures(&again));
 }
 
 #[test]

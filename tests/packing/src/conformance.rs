@@ -6,7 +6,7 @@ use multibeam_forecast::{ClusterScene, Costs, Scene, Takes, TargetScene};
 use multibeam_model::plan::{GroupPlan, TargetPlan};
 use multibeam_model::{ClusterId, GroupId, TargetId};
 
-const TABLE: &str = include_str!("../../../crates/coordinator/data/durations.csv");
+const TABLE: &str = include_str!("../../../crates/history/data/durations.csv");
 
 /// Clusters, processes on each, and what the schedule may take at most, in parts of the limit.
 pub const GOALS: [(u32, u32, f64); 6] =

@@ -32,6 +32,7 @@ impl<D: Disk> Owner<D> {
         match event {
             PeerEvent::Message(received) => self.handle(Input::Message(received)),
             PeerEvent::Unreachable(node) => self.handle(Input::Unreachable(node)),
+            PeerEvent::Disowned { by } => Err(LedgerError::Disowned { by }),
             PeerEvent::Reads { node, format } => self.handle(Input::Reads { node, format }),
             PeerEvent::SnapshotSent { to, ok } => self.handle(Input::SnapshotSent { to, ok }),
             // The transport sends there by itself.

@@ -143,6 +143,9 @@ impl<D: Disk> Owner<D> {
                 }
                 () = std::future::ready(()), if self.housekeeping => idle = true,
             }
+            if let Some(damage) = self.disk.damage() {
+                return Err(damage.into());
+            }
             self.perform()?;
             turns += 1;
             if self.housekeeping && (idle || turns.is_multiple_of(HOUSEKEEPING)) {

@@ -49,6 +49,17 @@ pub enum Refusal {
         /// Whom the sender says it is.
         from: NodeId,
     },
+    /// It was a member with another directory before.
+    #[error(
+        "member {from} had another directory when it was first heard, and has forgotten what that one knew (hint: remove the member, and add a new one under a number of its own)"
+    )]
+    Directory {
+        /// The sender.
+        from: NodeId,
+    },
+    /// That it is heard for the first time cannot be written down.
+    #[error("{0}")]
+    Unwritten(String),
     /// The caller is no aggregator.
     #[error("only aggregators may call this")]
     Role,
@@ -110,9 +121,11 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::Group { .. } | Self::Receiver { .. } | Self::Sender { .. } => {
-                Code::FailedPrecondition
-            }
+            Self::Group { .. }
+            | Self::Receiver { .. }
+            | Self::Sender { .. }
+            | Self::Directory { .. } => Code::FailedPrecondition,
+            Self::Unwritten(_) => Code::Unavailable,
             Self::Certificate { .. } | Self::Role => Code::PermissionDenied,
             Self::Damaged { .. } => Code::DataLoss,
             _ => Code::InvalidArgument,
@@ -122,7 +135,12 @@ impl Refusal {
 
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.code(), refusal.to_string())
+        let mut status = Self::new(refusal.code(), refusal.to_string());
+        if let Refusal::Directory { .. } = refusal {
+            let yes = tonic::metadata::MetadataValue::from_static("1");
+            status.metadata_mut().insert(multibeam_proto::DISOWNED, yes);
+        }
+        status
     }
 }
 
@@ -187,6 +205,7 @@ mod tests {
     use multibeam_rt::identity::Identity;
 
     use super::*;
+    use crate::store::Acquaintances;
 
     #[test]
     fn a_numbered_certificate_speaks_for_its_member_only() {
@@ -210,7 +229,7 @@ mod tests {
 
     #[test]
     fn both_groups_are_named() {
-        let config = PeerConfig::new(NodeId(1), "east", "a");
+        let config = PeerConfig::new(NodeId(1), "east", "a", Acquaintances::unwritten(1));
         let refusal = address(&config, "west", 2, 1).unwrap_err();
         assert_eq!(refusal.code(), Code::FailedPrecondition);
         let text = refusal.to_string();

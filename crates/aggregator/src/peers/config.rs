@@ -1,9 +1,12 @@
 //! How a member presents itself to the others, and the bounds of what travels.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use multibeam_ledger::node::disk::NodeId;
 use multibeam_rt::backoff::Backoff;
+
+use crate::store::Acquaintances;
 
 /// How a member presents itself to the others.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct PeerConfig {
     pub address: String,
     /// The newest format of commands that it reads.
     pub reads: u8,
+    /// Whose directories are known.
+    pub acquaintances: Arc<Acquaintances>,
     /// Bounds of what waits.
     pub limits: PeerLimits,
     /// Waits.
@@ -54,12 +59,18 @@ pub struct PeerTiming {
 impl PeerConfig {
     /// With the usual limits and waits.
     #[must_use]
-    pub fn new(node: NodeId, group: impl Into<String>, address: impl Into<String>) -> Self {
+    pub fn new(
+        node: NodeId,
+        group: impl Into<String>,
+        address: impl Into<String>,
+        acquaintances: Acquaintances,
+    ) -> Self {
         Self {
             node,
             group: group.into(),
             address: address.into(),
             reads: multibeam_model::command::COMMAND_FORMAT,
+            acquaintances: Arc::new(acquaintances),
             limits: PeerLimits::default(),
             timing: PeerTiming::default(),
         }

@@ -26,6 +26,14 @@ pub(super) async fn deliver(
     let mut reader = Reader { shared, peer, sender: None };
     let refused = |refusal: Refusal| refuse(shared, NodeId(first.from), refusal);
     let from = reader.check(&first).map_err(refused)?;
+    let own = shared.config.acquaintances.own();
+    if ![0, own].contains(&first.receiver_directory) {
+        // What the sender has to say is for what this member was: raft would trip over it.
+        let _ = shared.events.send(PeerEvent::Disowned { by: from }).await;
+        return Err(stopping());
+    }
+    let met = meet(shared, from, first.directory).await;
+    met.map_err(|refusal| refuse(shared, from, refusal))?;
     let mut newest = shared.begin(from).ok_or_else(|| {
         Status::resource_exhausted("too many members send (hint: how many are there?)")
     })?;
@@ -34,6 +42,22 @@ pub(super) async fn deliver(
         end = reader.read(first, stream) => end,
         _ = &mut newest.superseded => Err(Status::aborted("a newer stream of the same sender")),
         () = draining => Err(stopping()),
+    }
+}
+
+/// Whether a member comes with the directory that is known of it. It is written down before anything
+/// else of the member is heard. One of a version without such numbers says nothing of it.
+async fn meet(shared: &Arc<Shared>, from: NodeId, directory: u64) -> Result<(), Refusal> {
+    if directory == 0 {
+        return Ok(());
+    }
+    let acquaintances = Arc::clone(&shared.config.acquaintances);
+    let met = tokio::task::spawn_blocking(move || acquaintances.meet(from, directory)).await;
+    match met {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => Err(Refusal::Directory { from }),
+        Ok(Err(error)) => Err(Refusal::Unwritten(error.to_string())),
+        Err(error) => Err(Refusal::Unwritten(error.to_string())),
     }
 }
 
@@ -54,8 +78,8 @@ pub(super) fn refuse(shared: &Shared, from: NodeId, refusal: Refusal) -> Status 
 struct Reader<'a> {
     shared: &'a Shared,
     peer: Option<&'a Peer>,
-    /// Who sends, and the format that it reads.
-    sender: Option<(NodeId, u8)>,
+    /// Who sends, the format that it reads, and the number of its directory.
+    sender: Option<(NodeId, u8, u64)>,
 }
 
 // === impl Reader ===
@@ -96,7 +120,9 @@ impl Reader<'_> {
         let reads = format(&envelope)?;
         let mut events = Vec::with_capacity(envelope.messages.len() + 2);
         match self.sender {
-            Some(sender) if sender != (from, reads) => return Err(Refusal::Mixed),
+            Some(sender) if sender != (from, reads, envelope.directory) => {
+                return Err(Refusal::Mixed);
+            }
             Some(_) => {}
             None => events.push(PeerEvent::Reads { node: from, format: reads }),
         }
@@ -112,7 +138,7 @@ impl Reader<'_> {
             // Before the message that may have to be answered there.
             events.insert(0, PeerEvent::Learned { node: from, address });
         }
-        self.sender = Some((from, reads));
+        self.sender = Some((from, reads, envelope.directory));
         Ok(events)
     }
 }

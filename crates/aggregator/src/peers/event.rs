@@ -24,6 +24,12 @@ pub enum PeerEvent {
     /// For [`multibeam_ledger::node::io::Input::Unreachable`]: what was sent to this member is
     /// lost. Told once for each failed attempt to reach it, and once when too much waits for it.
     Unreachable(NodeId),
+    /// This member was heard with another directory before: it has forgotten what that one knew, and must
+    /// not go on.
+    Disowned {
+        /// Who says so.
+        by: NodeId,
+    },
     /// For [`multibeam_ledger::node::io::Input::Reads`]: told when a member has connected.
     Reads {
         /// The member.

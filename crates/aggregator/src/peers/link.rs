@@ -113,6 +113,12 @@ impl Running {
                 End::Closed => return,
                 End::Failed(error) => error,
             };
+            if is_disowned(&*error) {
+                let by = self.to;
+                if self.shared.events.send(PeerEvent::Disowned { by }).await.is_err() {
+                    return;
+                }
+            }
             // Messages that waited for a connection are old news when there is one again.
             self.queue.clear();
             if self.shared.events.send(PeerEvent::Unreachable(self.to)).await.is_err() {
@@ -183,6 +189,8 @@ impl Running {
             from_address: config.address.clone(),
             reads: config.reads.into(),
             messages,
+            directory: config.acquaintances.own(),
+            receiver_directory: config.acquaintances.of(self.to).unwrap_or_default(),
         }
     }
 }
@@ -192,6 +200,12 @@ fn ended(end: Result<tonic::Response<wire::DeliverResponse>, tonic::Status>) -> 
         Ok(_) => "the member ended the stream".into(),
         Err(status) => status.into(),
     })
+}
+
+/// Whether a member says that this one is not the one that it knows.
+fn is_disowned(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let status = error.downcast_ref::<tonic::Status>();
+    status.is_some_and(|status| status.metadata().contains_key(multibeam_proto::DISOWNED))
 }
 
 /// An error with its causes, in one line.

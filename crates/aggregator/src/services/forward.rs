@@ -4,12 +4,14 @@
 //! its answer where the leader is, so that the client can go there next time.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use multibeam_proto::aggregator::v1::group_client::GroupClient;
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
+use multibeam_rt::backoff::{Recover as _, Recovery};
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
@@ -93,7 +95,7 @@ pub(super) async fn at_the_leader<T: Clone, R>(
         {
             let answer = there(forward, leader, onward(&metadata, message));
             let mut answer = tokio::select! {
-                answer = answer => answer?,
+                answer = answer => answer.map_err(passed_on)?,
                 () = end_of(|| ledger.is_led_by(leader.id)) => {
                     return Err(ledger_status(&ledger.not_leader()));
                 }
@@ -102,6 +104,18 @@ pub(super) async fn at_the_leader<T: Clone, R>(
             Ok(answer)
         }
         _ => Err(ledger_status(&error)),
+    }
+}
+
+/// A failure on the way to the leader, as the caller can use it. What the transport says carries its
+/// cause, by which a client knows that asking again may help; causes do not travel, so the code has to
+/// say it.
+fn passed_on(status: Status) -> Status {
+    match (status.source(), status.recovery()) {
+        (Some(_), Recovery::Retry) => {
+            Status::unavailable(format!("the way to the leader failed: {}", status.message()))
+        }
+        _ => status,
     }
 }
 
@@ -151,5 +165,17 @@ mod tests {
         let silent = async |_: &Forward, _: &Leader, _| pending().await;
         let asked = at_the_leader((&ledger, Some(&forward)), Request::new(()), here, silent);
         assert_eq!(asked.await.unwrap_err().code(), Code::Unavailable);
+    }
+
+    #[test]
+    fn a_leader_that_dies_meanwhile_is_no_last_word() {
+        let broken = Status::from_error(Box::new(std::io::Error::other("reset by peer")));
+        assert_eq!(broken.code(), Code::Unknown);
+        let told = passed_on(broken);
+        assert_eq!((told.code(), told.recovery()), (Code::Unavailable, Recovery::Retry));
+        // What the leader itself says stays as it is.
+        for said in [Status::unknown("a bug"), Status::invalid_argument("no")] {
+            assert_eq!(passed_on(said.clone()).code(), said.code());
+        }
     }
 }

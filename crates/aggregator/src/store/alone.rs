@@ -87,12 +87,8 @@ impl Store {
             };
             rest = frame.last() + 1..=record.last;
             if frame.entries().iter().any(is_about_others) {
-                for key in self.writer.engine.keys(
-                    layout::keys(record.generation, frame.first(), frame.first()),
-                    usize::MAX,
-                )? {
-                    batch.remove(key);
-                }
+                let keys = layout::keys(record.generation, frame.first(), frame.first());
+                self.writer.engine.remove(&mut batch, keys)?;
                 let entries: Vec<LogEntry> = frame.entries().iter().map(without_others).collect();
                 Writer::put(&mut batch, record.generation, &entries);
             }

@@ -13,15 +13,13 @@ use super::content::Content;
 use super::dir::io_error;
 use super::disk::{Disk, Identity};
 use super::durable::Store;
+use super::engine;
 use super::layout::{self, FIRST};
 use super::places::Places;
 use super::stream::{self, End, Frame, Header, bad};
 
 /// Bytes of one piece of the state.
 const PIECE: usize = 1 << 20;
-
-/// Bytes that are written between two flushes.
-const FLUSH: usize = 4 << 20;
 
 /// Writes everything in `dir` to `out`: whose it is, state, terms and votes, log, kept payloads. The
 /// node must not run. What is damaged does not get into a backup: it is an error.
@@ -170,7 +168,7 @@ impl Store {
 
     fn take_entry(&mut self, entry: &LogEntry, taken: &mut Taken) -> Result<(), StoreError> {
         taken.unflushed += self.writer.put_ahead(FIRST, entry)?;
-        if taken.unflushed >= FLUSH {
+        if taken.unflushed >= engine::PIECE {
             self.writer.sync()?;
             taken.unflushed = 0;
         }

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `FORMAT` | the data format's number, as text; readable before any engine is opened |
+//! | `MEMBERS` | the directory's own number, and those of the other members' directories |
 //! | `LOCK` | nothing; locked while the store is open |
 //! | `MARK` | the number of the last acknowledged write; notices a log that lost its end |
 //! | `log/` | the engine's own files |
@@ -167,15 +168,20 @@ fn check_format(dir: &Path, expected: u32) -> Result<(), StoreError> {
 }
 
 fn write_format(dir: &Path, format: u32) -> Result<(), StoreError> {
-    let (new, path) = (dir.join("FORMAT.new"), dir.join("FORMAT"));
+    write_whole(&dir.join("FORMAT"), format!("{FORMAT_WORD} {format}\n").as_bytes())
+}
+
+/// Writes a small file durably: it gets its name when it is whole.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let write = || -> io::Result<()> {
+        let new = path.with_extension("new");
         let mut file = File::create(&new)?;
-        writeln!(file, "{FORMAT_WORD} {format}")?;
+        file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(dir)?.sync_all()
+        fs::rename(&new, path)?;
+        File::open(path.parent().unwrap_or(path))?.sync_all()
     };
-    write().map_err(|e| io_error("write", &path, e))
+    write().map_err(|e| io_error("write", path, e))
 }
 
 fn open_file(path: &Path) -> Result<File, StoreError> {

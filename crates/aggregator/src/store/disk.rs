@@ -118,6 +118,10 @@ pub trait Disk: Send + 'static {
     /// fails.
     fn install(&mut self, install: &Install) -> Result<(), StoreError>;
 
+    /// What a read through [`Disk::reader`] has found damaged, if any has. The owner looks for it and
+    /// stops.
+    fn damage(&self) -> Option<StoreError>;
+
     /// A way to read entries from other threads. It sees what was written as soon as the call that
     /// wrote it has returned. The directory is in use until all readers are dropped as well.
     fn reader(&self) -> SharedReader;

@@ -12,14 +12,14 @@ use super::StoreError;
 use super::content::{Content, Record, Staged};
 use super::dir::{Dir, FORMAT};
 use super::disk::{Disk, Identity, SharedReader};
-use super::engine::{Found, Writer};
+use super::engine::{Found, PIECE, Writer};
 use super::layout::{self, FIRST, PARTS};
 use super::places::Places;
 use super::prepare::Prepared;
 use super::reader::Reader;
 
-/// Bytes that are staged between two flushes, so that what waits to be written stays bounded.
-const STAGE: usize = 1 << 20;
+/// Bytes that are staged between two flushes: as much as one large object has between two of its own.
+const STAGE: usize = PIECE;
 
 /// A node's disk, in a directory of its own.
 #[derive(Debug)]
@@ -158,9 +158,7 @@ impl Store {
         gone: RangeInclusive<u64>,
     ) -> Result<(), StoreError> {
         let (first, last) = (*gone.start(), *gone.end());
-        for key in self.writer.engine.keys(layout::keys(generation, first, last), usize::MAX)? {
-            batch.remove(key);
-        }
+        self.writer.engine.remove(batch, layout::keys(generation, first, last))?;
         let frame = match self.writer.engine.frame(generation, first)? {
             Found::Object(frame) => frame,
             Found::Nothing => return Ok(()),
@@ -350,6 +348,10 @@ impl Disk for Store {
             store.show(true);
             Ok(())
         })
+    }
+
+    fn damage(&self) -> Option<StoreError> {
+        self.reader.damage().map(|what| self.writer.engine.damaged(what))
     }
 
     fn reader(&self) -> SharedReader {

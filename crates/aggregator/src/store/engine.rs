@@ -157,8 +157,11 @@ impl Writer {
     }
 }
 
-/// Bytes of a large object that are written as one batch.
-const PIECE: usize = 1 << 20;
+/// Bytes of a large object that are written as one batch, with a flush after it. Little, because sled
+/// 0.34 can lock itself up: who needs a place in the file that is just being cut off waits for the cut, the
+/// cut waits for one of the IO threads, and these wait for whoever holds the list of places. It takes more
+/// buffers on their way than there are such threads (seven at least).
+pub(super) const PIECE: usize = 256 << 10;
 
 impl Engine {
     /// One object; `None` when there is none at this place.
@@ -246,6 +249,18 @@ impl Engine {
         most: usize,
     ) -> Result<Vec<IVec>, StoreError> {
         self.guard(|| self.tree.range(range).keys().take(most).collect())
+    }
+
+    /// Adds the removal of all of a range to a batch.
+    pub(super) fn remove(
+        &self,
+        batch: &mut Batch,
+        range: impl RangeBounds<Key>,
+    ) -> Result<(), StoreError> {
+        for key in self.keys(range, usize::MAX)? {
+            batch.remove(key);
+        }
+        Ok(())
     }
 
     fn place(&self, key: &[u8]) -> Result<(u32, u64), StoreError> {

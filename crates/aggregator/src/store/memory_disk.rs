@@ -205,6 +205,10 @@ impl Image {
 }
 
 impl Disk for MemoryDisk {
+    fn damage(&self) -> Option<StoreError> {
+        None
+    }
+
     fn prepare(&mut self, _compact: &Compact) -> Result<bool, StoreError> {
         Ok(false)
     }

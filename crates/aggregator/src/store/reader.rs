@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use multibeam_ledger::node::disk::{LogEntry, ReadLog};
 
@@ -18,6 +18,8 @@ pub(super) struct Reader {
     view: RwLock<View>,
     /// The frame that was read last: who reads entries reads them in order.
     recent: Mutex<Option<Recent>>,
+    /// What was found damaged first.
+    damage: OnceLock<String>,
     // Behind `engine`: a reader that outlives its store keeps sled's files open.
     _lock: Arc<File>,
 }
@@ -32,7 +34,13 @@ struct Recent {
 
 impl Reader {
     pub(super) fn new(engine: Engine, view: View, lock: Arc<File>) -> Self {
-        Self { engine, view: RwLock::new(view), recent: Mutex::new(None), _lock: lock }
+        Self {
+            engine,
+            view: RwLock::new(view),
+            recent: Mutex::new(None),
+            damage: OnceLock::new(),
+            _lock: lock,
+        }
     }
 
     pub(super) fn view(&self) -> View {
@@ -43,7 +51,26 @@ impl Reader {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
 
+    /// What a read has found damaged, if any has.
+    pub(super) fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
+    }
+
+    /// Reads an entry. Damage is remembered for the owner: a node that cannot give what it has
+    /// acknowledged must not go on as if it could.
     pub(super) fn read(&self, index: u64) -> Result<Option<LogEntry>, StoreError> {
+        let read = self.look_up(index);
+        if let Err(error) = &read {
+            let what = match error {
+                StoreError::Damaged { what, .. } => what.clone(),
+                other => other.to_string(),
+            };
+            let _ = self.damage.set(what);
+        }
+        read
+    }
+
+    fn look_up(&self, index: u64) -> Result<Option<LogEntry>, StoreError> {
         loop {
             let view = self.view();
             let Some((generation, term)) = view.place(index) else {

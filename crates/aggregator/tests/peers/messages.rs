@@ -1,6 +1,9 @@
 //! Messages between members, and what becomes of them when the network fails.
 
-use multibeam_aggregator::peers::PeerEvent;
+use std::sync::Arc;
+
+use multibeam_aggregator::peers::{PeerConfig, PeerEvent};
+use multibeam_aggregator::store::Acquaintances;
 use multibeam_ledger::node::disk::NodeId;
 
 use crate::proxy::{Mode, Proxy};
@@ -49,6 +52,25 @@ async fn messages_flow_both_ways_in_order() {
         let other = NodeId(3 - member.node.0);
         assert_eq!(formats, [(other, multibeam_model::command::COMMAND_FORMAT)]);
     }
+    a.stop().await;
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_comes_back_with_another_directory_is_not_heard() {
+    let (a, mut b) = (member(1), member(2));
+    a.knows(&[(2, &b.address)]);
+    let last = flows(&a, &mut b, 1).await;
+    a.stop().await;
+    let empty = |config: &mut PeerConfig| {
+        config.acquaintances = Arc::new(Acquaintances::unwritten(99));
+    };
+    let mut a = Member::start(1, &Security::Plaintext, "127.0.0.1:0", empty);
+    a.knows(&[(2, &b.address)]);
+    a.send(2, last + 1);
+    // It is told so, and must stop; what it sends arrives nowhere.
+    a.until(|event| matches!(event, PeerEvent::Disowned { by: NodeId(2) })).await;
+    assert!(b.events.try_recv().is_err());
     a.stop().await;
     b.stop().await;
 }

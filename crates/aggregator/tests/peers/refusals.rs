@@ -19,6 +19,8 @@ fn envelope(messages: Vec<Bytes>) -> wire::Envelope {
         from_address: "http://127.0.0.1:1".to_owned(),
         reads: 1,
         messages,
+        directory: 1,
+        receiver_directory: 0,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use multibeam_aggregator::peers::{Connect, PeerConfig, PeerEvent, Peers};
+use multibeam_aggregator::store::Acquaintances;
 use multibeam_ledger::node::disk::NodeId;
 use multibeam_ledger::node::io::Outgoing;
 use multibeam_proto::aggregator::v1::raft_client::RaftClient;
@@ -52,7 +53,8 @@ impl Member {
         let tasks = TaskGroup::new();
         // Small, so that tests meet a full one.
         let (sender, events) = mpsc::channel(16);
-        let mut config = PeerConfig::new(NodeId(node), GROUP, &address);
+        let mut config =
+            PeerConfig::new(NodeId(node), GROUP, &address, Acquaintances::unwritten(node));
         let ms = Duration::from_millis;
         config.timing.state_backoff = Backoff::new(ms(10), ms(100), 0.0).unwrap();
         configure(&mut config);

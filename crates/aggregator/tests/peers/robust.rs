@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use multibeam_aggregator::peers::PeerConfig;
 use multibeam_aggregator::peers::assemble::{Assembler, Step};
+use multibeam_aggregator::store::Acquaintances;
 use multibeam_ledger::node::disk::{EntryKind, LogEntry, NodeId, ReadLog};
 use multibeam_ledger::node::envelope::Received;
 use multibeam_ledger::node::io::Input;
@@ -78,7 +79,7 @@ proptest! {
         damage in damage(),
         right_sums in any::<bool>(),
     ) {
-        let config = PeerConfig::new(NodeId(2), crate::rig::GROUP, "");
+        let config = PeerConfig::new(NodeId(2), crate::rig::GROUP, "", Acquaintances::unwritten(2));
         let mut requests = summed(parts());
         let which = which.index(requests.len());
         let bytes = apply(&requests[which].encode_to_vec(), &damage);

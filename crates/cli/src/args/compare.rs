@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 /// `multibeam compare`
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A run is the id of one in --results, or a directory with a run.json. Its exit status is 0 when the
+A run is the id of one in --results, or a directory with a run.json; or what another tool left: a
+Sonobuoy tarball, or a directory with e2e.log and junit_01.xml such as Hydrophone's. The exit status is 0 when the
 comparison was made, whatever fails in it.
 
   multibeam compare                                    # the newest run

@@ -11,9 +11,9 @@ use super::fail;
 use crate::args::{ColorChoice, CompareArgs};
 use crate::exit::Exit;
 use crate::files::write_file;
-use crate::output;
 use crate::results_of::{ResultsOf, nanos};
 use crate::view::{Line, Role, Style};
+use crate::{foreign, output};
 
 /// Says what differs between targets.
 pub(super) fn run(args: &CompareArgs, color: ColorChoice) -> Result<(), Exit> {
@@ -38,8 +38,11 @@ fn read_all(results: &Path, runs: &[String]) -> Result<Vec<Run>, Exit> {
     runs.iter().map(|run| read(results, Some(run))).collect()
 }
 
-/// The outcomes of a run.
+/// The outcomes of a run, or of what another tool left.
 fn read(results: &Path, run: Option<&str>) -> Result<Run, Exit> {
+    if let Some(path) = run.map(Path::new).filter(|path| is_foreign(results, path)) {
+        return foreign::run(path);
+    }
     let found = ResultsOf::open(results, run)?;
     let mut targets = Vec::new();
     for target in &found.summary.targets {
@@ -53,6 +56,12 @@ fn read(results: &Path, run: Option<&str>) -> Result<Run, Exit> {
         targets.push(Target { name: target.name.clone(), labels: target.labels.clone(), specs });
     }
     Ok(Run { id: found.summary.run.clone(), started: nanos(&found.summary.started), targets })
+}
+
+/// Whether a path leads to something else than a run of our own.
+fn is_foreign(results: &Path, path: &Path) -> bool {
+    let is_run = |directory: &Path| directory.join("run.json").is_file();
+    path.exists() && !is_run(path) && !is_run(&results.join(path))
 }
 
 fn text(found: &Comparison, style: Style) -> String {

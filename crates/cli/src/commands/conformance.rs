@@ -8,6 +8,7 @@ use super::fail;
 use super::verify::paint;
 use crate::args::{ColorChoice, ConformanceArgs, ConformanceCommand, ListsArgs, StatsArgs};
 use crate::exit::Exit;
+use crate::view::count;
 use crate::{history, output, required};
 
 /// Shows lists of conformance tests.
@@ -44,7 +45,7 @@ fn difference(args: &ListsArgs, color: ColorChoice) -> Result<(), Exit> {
 fn numbers(args: &StatsArgs, color: ColorChoice) -> Result<(), Exit> {
     let StatsArgs { lists: args, place } = args;
     let catalog = one(args)?;
-    let history = history::recall(place, &place.results)?;
+    let history = history::recall(place, place.results())?;
     // Of whatever targets: the list is of none.
     let durations = Durations::of(&history, &Labels::new());
     let stats = stats::stats(&catalog, |text| durations.expect(text));
@@ -74,6 +75,7 @@ fn lists(args: &ListsArgs) -> Result<Vec<Catalog>, Exit> {
 }
 
 fn wrong_number(expected: usize, given: usize, example: &str) -> Exit {
-    eprintln!("error: expected {expected} lists, got {given} (hint: such as `{example}`)");
+    let lists = count(expected, "list");
+    eprintln!("error: expected {lists}, got {given} (hint: such as `{example}`)");
     Exit::INPUT
 }

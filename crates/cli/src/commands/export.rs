@@ -128,7 +128,7 @@ fn build(
 }
 
 /// Writes a file that gets its name when it is whole.
-fn whole(
+pub(super) fn whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<(), ExportError>,
 ) -> Result<(), Exit> {

@@ -6,7 +6,7 @@ use multibeam_conformance::catalog::Catalog;
 use multibeam_history::{History, Labels, file};
 use multibeam_model::spec_text::fold;
 
-use super::{fail, in_full};
+use super::{fail, with_causes};
 use crate::args::{
     ColorChoice, HistoryArgs, HistoryCommand, HistoryExportArgs, HistoryImportArgs, HistoryListArgs,
 };
@@ -27,7 +27,7 @@ pub(super) async fn run(args: HistoryArgs, color: ColorChoice) -> Result<(), Exi
 }
 
 async fn list(args: HistoryListArgs, color: ColorChoice) -> Result<(), Exit> {
-    let history = Memory::at(&args.place, &args.place.results).await?.recall().await?;
+    let history = Memory::at(&args.place, args.place.results()).await?.recall().await?;
     let wanted = Wanted { spec: args.spec, labels: args.label.into_iter().collect() };
     output::print(|out| match args.json {
         true => json::write(out, &history, &wanted),
@@ -36,7 +36,7 @@ async fn list(args: HistoryListArgs, color: ColorChoice) -> Result<(), Exit> {
 }
 
 async fn export(args: HistoryExportArgs) -> Result<(), Exit> {
-    let history = Memory::at(&args.place, &args.place.results).await?.recall().await?;
+    let history = Memory::at(&args.place, args.place.results()).await?.recall().await?;
     let Some(path) = &args.output else {
         return output::print(|out| file::write(out, &history));
     };
@@ -58,11 +58,11 @@ async fn add(args: HistoryImportArgs) -> Result<(), Exit> {
         }
     }
     for (path, error) in &found.failed {
-        eprintln!("error: {}: {}", path.display(), in_full(error));
+        eprintln!("error: {}: {}", path.display(), with_causes(error));
     }
     let new = found.history();
     if !new.is_empty() {
-        Memory::at(&args.place, &args.place.results).await?.learn(&new).await?;
+        Memory::at(&args.place, args.place.results()).await?.learn(&new).await?;
     }
     eprintln!("{}", summary(&found, &new));
     match found.failed.is_empty() {

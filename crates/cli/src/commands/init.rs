@@ -6,13 +6,14 @@ use crate::args::{Example, InitArgs};
 use crate::exit::Exit;
 use crate::output;
 
-/// Writes a commented run file to standard output.
+/// Writes a commented example to standard output.
 #[must_use]
 pub fn run(args: &InitArgs) -> Exit {
-    let example = match args.example {
-        Example::Full => runfile::Example::Full,
-        Example::Minimal => runfile::Example::Minimal,
-        Example::Matrix => runfile::Example::Matrix,
+    let text = match args.example {
+        Example::Full => runfile::template(runfile::Example::Full),
+        Example::Minimal => runfile::template(runfile::Example::Minimal),
+        Example::Matrix => runfile::template(runfile::Example::Matrix),
+        Example::Product => multibeam_bundle::EXAMPLE,
     };
-    output::print_text(runfile::template(example)).err().unwrap_or(Exit::SUCCESS)
+    output::print_text(text).err().unwrap_or(Exit::SUCCESS)
 }

@@ -18,7 +18,7 @@ pub(super) async fn run(args: LogsArgs) -> Result<(), Exit> {
     match look(&args.place, args.run.as_deref()).await? {
         Found::Served(served) => print(&served.results, &served.run, &args, args.follow).await,
         Found::Left(directory) => {
-            let stored = Stored::open(&directory)?;
+            let stored = Stored::open(&directory).await?;
             let printed = print(&stored.results, &stored.record.run.0, &args, false).await;
             stored.close().await;
             printed
@@ -32,7 +32,7 @@ async fn print(
     args: &LogsArgs,
     follow: bool,
 ) -> Result<(), Exit> {
-    let summary = summary(results, run).await.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let summary = summary(results, run).await.map_err(|error| fail(error.exit(), &error))?;
     let target = match &args.target {
         None => None,
         Some(name) => match (0u32..).zip(&summary.targets).find(|(_, t)| t.name == *name) {

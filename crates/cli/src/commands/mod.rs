@@ -2,6 +2,7 @@
 
 mod aggregator;
 mod attach;
+mod bundle;
 mod cancel;
 pub mod check;
 mod compare;
@@ -18,7 +19,7 @@ mod run;
 mod runs;
 mod serve;
 mod status;
-mod verify;
+pub(crate) mod verify;
 
 use std::future::Future;
 
@@ -43,6 +44,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Command::Compare(args) => compare::run(&args, color).err().unwrap_or(Exit::SUCCESS),
         Command::Export(args) => export::run(&args).err().unwrap_or(Exit::SUCCESS),
         Command::Verify(args) => verify::run(&args, color),
+        Command::Bundle(args) => bundle::run(&args, color),
         Command::Conformance(args) => conformance::run(&args, color),
         // What a run's parts have to say is in the view; the log is for looking closer.
         Command::Run(args) => asynchronous(log, "error", "multibeam", run::run(*args, color)),
@@ -111,16 +113,19 @@ fn asynchronous(
 
 /// Says what went wrong, and everything that led to it.
 pub(crate) fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
-    eprintln!("error: {}", in_full(error));
+    eprintln!("error: {}", with_causes(error));
     exit
 }
 
-/// An error with everything that led to it.
-pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
+/// What went wrong and everything that led to it; what an error repeats of its cause only once.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
         source = cause.source();
     }
     text
@@ -129,11 +134,37 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
 /// Says what a service answered.
 pub(crate) fn fail_status(status: &tonic::Status) -> Exit {
     eprintln!("error: {}", status.message());
-    match status.code() {
+    exit_of(status.code())
+}
+
+/// Whose fault a service's answer is: the user's or the environment's.
+pub(crate) fn exit_of(code: tonic::Code) -> Exit {
+    match code {
         tonic::Code::InvalidArgument
         | tonic::Code::NotFound
         | tonic::Code::FailedPrecondition
         | tonic::Code::AlreadyExists => Exit::INPUT,
         _ => Exit::ENVIRONMENT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Wrapped {
+        #[error("cannot connect")]
+        Silent(#[source] std::io::Error),
+        #[error("cannot connect: {0}")]
+        Repeating(#[source] std::io::Error),
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || std::io::Error::other("no such host");
+        for error in [Wrapped::Silent(cause()), Wrapped::Repeating(cause())] {
+            assert_eq!(with_causes(&error), "cannot connect: no such host");
+        }
     }
 }

@@ -15,22 +15,22 @@ use crate::view::summary;
 
 /// Writes a run's files and shows its summary. Of a run that has not ended, what there is so far.
 pub(super) async fn run(args: ResultsArgs, color: ColorChoice) -> Result<(), Exit> {
-    let place = args.place.results.clone();
-    let directory_of = |run: &str| args.to.clone().unwrap_or_else(|| place.join(run));
+    let directory_of =
+        |run: &str| args.to.clone().unwrap_or_else(|| args.place.results().join(run));
     let (written, directory) = match look(&args.place, args.run.as_deref()).await? {
         Found::Served(served) => {
             let directory = directory_of(&served.run);
             (fetch_all(&served.results, &served.run, &directory).await, directory)
         }
         Found::Left(left) => {
-            let stored = Stored::open(&left)?;
+            let stored = Stored::open(&left).await?;
             let directory = directory_of(&stored.record.run.0);
             let written = fetch_all(&stored.results, &stored.record.run.0, &directory).await;
             stored.close().await;
             (written, directory)
         }
     };
-    let found = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let found = written.map_err(|error| fail(error.exit(), &error))?;
     show(&found, directory, args.json, color)
 }
 

@@ -8,19 +8,22 @@ use multibeam_aggregator::render::RunJson;
 use multibeam_model::outcome::Verdict;
 use multibeam_model::run::{RunMode, RunSpec};
 use multibeam_model::status::RunStatus;
+use multibeam_proto::aggregator::v1::results_client::ResultsClient;
 use multibeam_proto::coordinator::v1::SubmitRequest;
+use multibeam_rt::endpoints::Endpoints;
 
 use super::{fail, fail_status};
 use crate::args::{ColorChoice, RunArgs};
+use crate::convert::shown;
 use crate::embedded::{Embedded, Start};
 use crate::exit::Exit;
-use crate::files::{self, fetch_all};
+use crate::files::{self, FilesError, fetch_all};
 use crate::follow::{CtrlC, Look, follow};
 use crate::history::LocalHistory;
 use crate::kubeconfigs::{self, Written};
 use crate::load::load;
-use crate::place::{RunDirectory, Served, find};
-use crate::stored::{Stored, status_of};
+use crate::place::{self, Found, RunDirectory, Served};
+use crate::stored::{Stored, end_status};
 use crate::view::summary;
 use crate::{connect, preflight, rerun};
 
@@ -39,13 +42,13 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
                 let channel = connect::coordinators(endpoint, &args.place.tls).await?;
                 let mut served = Served::over(channel, run.clone());
                 submit(&mut served, Vec::new(), Some(run.clone()), args.force).await?;
-                follow_remote(served, &args.place.results, look).await
+                follow_remote(served, args.place.results(), look).await
             }
             None => resume(&args, run, look).await,
         };
     }
     let (mut spec, loaded, results) = match (&args.rerun_failed, &args.file) {
-        (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results.clone()),
+        (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results().to_owned()),
         (None, Some(file)) => {
             let loaded = load(file, args.mode.map(Into::into), color)?;
             let results = loaded.results_at(&args.place).to_owned();
@@ -76,22 +79,39 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
 }
 
 async fn resume(args: &RunArgs, run: &str, look: Look) -> Result<(), Exit> {
-    let directory = find(&args.place.results, Some(run))?;
-    here(Start::Resume { force: args.force }, directory, look).await
+    match place::look(&args.place, Some(run)).await? {
+        Found::Left(directory) => here(Start::Resume { force: args.force }, directory, look).await,
+        Found::Served(_) => {
+            eprintln!("error: run {run} is under way (hint: `multibeam attach {run}` follows it)");
+            Err(Exit::INPUT)
+        }
+    }
 }
 
-/// What failed in an earlier run, as a new run.
+/// What failed in an earlier run, as a new run. Whoever has that run tells both what it was and how
+/// it went.
 async fn failures_of(args: &RunArgs, run: &str) -> Result<RunSpec, Exit> {
-    let directory = find(&args.place.results, Some(run))?;
-    let stored = Stored::open(&directory)?;
-    let summary = files::summary(&stored.results, run).await;
-    let spec = stored.spec();
-    stored.close().await;
-    let summary = summary.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-    rerun::of_failures(spec?, &summary).ok_or_else(|| {
+    let told = match place::look(&args.place, Some(run)).await? {
+        Found::Served(served) => earlier(&served.results, run).await,
+        Found::Left(directory) => {
+            let stored = Stored::open(&directory).await?;
+            let told = earlier(&stored.results, run).await;
+            stored.close().await;
+            told
+        }
+    };
+    let (spec, summary) = told.map_err(|error| fail(error.exit(), &error))?;
+    rerun::of_failures(spec, &summary).ok_or_else(|| {
         eprintln!("error: nothing failed in run {run}");
         Exit::INPUT
     })
+}
+
+async fn earlier(
+    results: &ResultsClient<Endpoints>,
+    run: &str,
+) -> Result<(RunSpec, RunJson), FilesError> {
+    Ok((files::submitted(results, run).await?, files::summary(results, run).await?))
 }
 
 /// Runs it in this process.
@@ -113,10 +133,19 @@ async fn here(start: Start, directory: RunDirectory, look: Look) -> Result<(), E
     };
     let written = written.await;
     let ended = embedded.end().await;
-    let summary = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let summary = written.map_err(|error| unwritten(&error, &directory.name()))?;
     ended?;
     show_end(&status, &summary, directory.path(), look);
     exit(&status)
+}
+
+/// Says why the results of a run that is over are not here. The ledger has them.
+fn unwritten(error: &FilesError, run: &str) -> Exit {
+    let exit = fail(Exit::ENVIRONMENT, error);
+    eprintln!(
+        "  (hint: nothing is lost: `multibeam results {run} --to DIR` writes them to another place)"
+    );
+    exit
 }
 
 /// Follows a run elsewhere and writes its results here.
@@ -124,7 +153,7 @@ async fn follow_remote(mut served: Served, results: &Path, look: Look) -> Result
     let status = follow(&mut served, look, CtrlC::Cancels).await?;
     let directory = results.join(&served.run);
     let written = fetch_all(&served.results, &served.run, &directory).await;
-    let summary = written.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let summary = written.map_err(|error| unwritten(&error, &served.run))?;
     show_end(&status, &summary, &directory, look);
     exit(&status)
 }
@@ -156,7 +185,7 @@ async fn submit(
 pub(super) fn new_directory(results: &Path, name: &str) -> Result<RunDirectory, Exit> {
     let failed = |error: std::io::Error| {
         eprintln!("error: cannot make a directory in {}: {error}", results.display());
-        Exit::ENVIRONMENT
+        Exit::of_directory(&error)
     };
     let directory = RunDirectory::new(results, &multibeam_coordinator::new_run_id());
     let hidden = directory.ledger();
@@ -172,18 +201,13 @@ fn warn_of_mode(mode: Option<&RunMode>) {
     }
 }
 
-fn show_end(status: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
+fn show_end(watched: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
     if !look.json {
-        show_summary(status, found, directory, look);
+        let end = end_status(found, watched);
+        let directory = directory.to_string_lossy();
+        print!("{}", summary(&end, Some(&shown(&directory)), look.style()));
     }
     warn_of_mode(found.mode.as_ref());
-}
-
-fn show_summary(status: &RunStatus, found: &RunJson, directory: &Path, look: Look) {
-    // The events of a run that was taken up tell only of what came after that.
-    let whole = (!found.resumed.is_empty()).then(|| status_of(found));
-    let status = whole.as_ref().unwrap_or(status);
-    print!("{}", summary(status, Some(&directory.display().to_string()), look.style()));
 }
 
 fn exit(status: &RunStatus) -> Result<(), Exit> {

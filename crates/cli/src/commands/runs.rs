@@ -38,7 +38,7 @@ pub(super) async fn run(args: RunsArgs) -> Result<(), Exit> {
         }
         None => {
             let mut rows = Vec::new();
-            for directory in runs_in(&args.place.results) {
+            for directory in runs_in(args.place.results()) {
                 rows.push(local(&directory).await);
             }
             rows

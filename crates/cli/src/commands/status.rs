@@ -39,7 +39,7 @@ pub(super) async fn run(args: StatusArgs, color: ColorChoice) -> Result<(), Exit
             show(&status, args.json, color)
         }
         Found::Left(directory) => {
-            let stored = Stored::open(&directory)?;
+            let stored = Stored::open(&directory).await?;
             let summary = summary(&stored.results, &stored.record.run.0).await;
             let summary = summary.map_err(|error| fail(Exit::ENVIRONMENT, &error));
             let ended = stored.record.ended.is_some();

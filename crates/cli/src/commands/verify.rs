@@ -5,9 +5,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use multibeam_conformance::catalog::Catalog;
 use multibeam_conformance::input::{self, InputError};
 use multibeam_conformance::report::{self, Format, Paint};
-use multibeam_conformance::{Checked, Evidence, PullRequest, Request, Verdict, urls, verify};
+use multibeam_conformance::{
+    Checked, Evidence, PullRequest, Request, Verdict, qualifying_with, urls, verify,
+};
 
 use super::fail;
 use crate::args::{ColorChoice, ReportFormat, VerifyArgs};
@@ -24,13 +27,18 @@ pub(super) fn run(args: &VerifyArgs, color: ColorChoice) -> Exit {
         Err(exit) => exit,
         Ok(all) => {
             let format = format(args, color);
-            let exit = match report::verdict(&all) {
-                Verdict::Verified => Exit::SUCCESS,
-                Verdict::NotVerified => Exit::FAILED,
-                Verdict::CouldNotTell => Exit::INCOMPLETE,
-            };
+            let exit = exit_of_verdict(report::verdict(&all));
             output::print(|out| report::write(out, format, &all)).err().unwrap_or(exit)
         }
+    }
+}
+
+/// The exit status that stands for a verdict.
+pub(super) fn exit_of_verdict(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Verified => Exit::SUCCESS,
+        Verdict::NotVerified => Exit::FAILED,
+        Verdict::CouldNotTell => Exit::INCOMPLETE,
     }
 }
 
@@ -44,21 +52,29 @@ fn checked(args: &VerifyArgs) -> Result<Vec<Checked>, Exit> {
 }
 
 fn request(args: &VerifyArgs) -> Result<Request, Exit> {
-    let catalog = match (&args.suite, &args.required) {
-        (Some(suite), _) => Some(required::suite(suite)),
-        (None, Some(file)) => Some(required::file(file)),
-        (None, None) => None,
-    };
-    let catalog = catalog.transpose().map_err(|error| fail(Exit::INPUT, &error))?;
+    let catalog = catalog(args.suite.as_deref(), args.required.as_deref())?;
     let files = args.changed_files.as_deref().map(changed_files).transpose()?;
     Ok(Request {
         version: args.release,
-        latest: args.latest,
+        qualifying: args.latest.map(qualifying_with).unwrap_or_default(),
         catalog,
         pull_request: PullRequest { title: args.pr_title.clone(), files, commits: args.commits },
         online: None,
         strict: args.strict,
     })
+}
+
+/// The list that the user names, if there is one.
+pub(super) fn catalog(
+    suite: Option<&Path>,
+    required: Option<&Path>,
+) -> Result<Option<Catalog>, Exit> {
+    let catalog = match (suite, required) {
+        (Some(suite), _) => Some(required::suite(suite)),
+        (None, Some(file)) => Some(required::file(file)),
+        (None, None) => None,
+    };
+    catalog.transpose().map_err(|error| fail(Exit::INPUT, &error))
 }
 
 /// The paths of a file, one per line.
@@ -77,7 +93,7 @@ fn ask(evidence: &[Evidence]) -> Result<multibeam_conformance::Online, Exit> {
 }
 
 /// A path that is not there is a mistake of whoever typed it; a disk that fails is none.
-fn exit_of(error: &InputError) -> Exit {
+pub(crate) fn exit_of(error: &InputError) -> Exit {
     match error {
         InputError::Io { source, .. } => match source.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Exit::INPUT,

@@ -11,7 +11,7 @@ use multibeam_history::History;
 use multibeam_history::file::{self, FileError, Learned, Origin};
 use multibeam_model::lesson::Lesson;
 
-use crate::commands::in_full;
+use crate::commands::with_causes;
 
 /// The file's name in a results directory.
 const FILE: &str = "history.csv";
@@ -68,7 +68,7 @@ impl LocalHistory {
                 told(&learned.lessons)
             }
             Err(error) => {
-                eprintln!("warning: {path} is not used: {}", in_full(&error));
+                eprintln!("warning: {path} is not used: {}", with_causes(&error));
                 History::default()
             }
         }
@@ -88,7 +88,7 @@ impl LocalHistory {
         match self.learn(lessons) {
             Ok(()) | Err(KeepError::Other { .. }) => {}
             Err(error) => {
-                let why = in_full(&error);
+                let why = with_causes(&error);
                 eprintln!("warning: how long specs took is not kept for later runs: {why}");
             }
         }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use multibeam_model::markdown::{block, code};
+
 use super::words::{self, count};
 use crate::compare::{Comparison, Group};
 
@@ -55,9 +57,7 @@ fn one_group(out: &mut String, group: &Group, number: usize) {
     out.push('\n');
     let lines: Vec<&str> = group.message.lines().take(MESSAGE_LINES).collect();
     if !group.message.trim().is_empty() {
-        let text = lines.join("\n");
-        let fence = "`".repeat(longest_run(&text).max(2) + 1);
-        let _ = writeln!(out, "{fence}text\n{text}\n{fence}\n");
+        let _ = writeln!(out, "{}", block("text", &lines.join("\n")));
     }
 }
 
@@ -75,30 +75,9 @@ fn codes(words: &[String]) -> String {
     words::list(&words.iter().map(|word| code(word)).collect::<Vec<_>>())
 }
 
-/// Text as a code span: on one line, and fenced by more backticks than are in it.
-fn code(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let fence = "`".repeat(longest_run(&text) + 1);
-    // A backtick at an end would join the fence.
-    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
-}
-
-/// The most backticks in a row.
-fn longest_run(text: &str) -> usize {
-    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn foreign_text_cannot_leave_its_code() {
-        assert_eq!(code("a [b](c) <d>"), "`a [b](c) <d>`");
-        assert_eq!(code("a ``b\nc"), "```a ``b c```");
-        assert_eq!(code("`"), "`` ` ``");
-    }
 
     #[test]
     fn the_release_note_reads_as_it_should() {

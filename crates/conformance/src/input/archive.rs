@@ -2,7 +2,6 @@
 
 mod guard;
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path};
 
@@ -21,9 +20,12 @@ const SHOWN: usize = 120;
 /// Two to this power is the memory that a zstd stream may ask for; zstd's usual levels stay below.
 const ZSTD_WINDOW: u32 = 25;
 
+/// Bytes that tell an archive: one block of a tar.
+const HEAD: u64 = 512;
+
 /// How an archive is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
+enum Compression {
     None,
     Gzip,
     Zstd,
@@ -32,8 +34,8 @@ pub(super) enum Compression {
 // === impl Compression ===
 
 impl Compression {
-    /// What the first 512 bytes say; nothing for what is no archive.
-    pub(super) fn of(head: &[u8]) -> Option<Self> {
+    /// What the first bytes say; nothing for what is no archive.
+    fn of(head: &[u8]) -> Option<Self> {
         match head {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
@@ -43,15 +45,16 @@ impl Compression {
     }
 }
 
-/// Reads an archive.
-pub(super) fn read(path: &Path, compression: Compression) -> Result<Vec<Evidence>, InputError> {
-    let shown = path.display().to_string();
-    let file = File::open(path).map_err(|source| InputError::Io { path: shown.clone(), source })?;
-    members(file, compression, &shown)
+/// Reads an archive. Nothing comes back if the stream is none, by what it begins with.
+pub(super) fn read(mut input: impl Read, shown: &str) -> Result<Option<Vec<Evidence>>, InputError> {
+    let mut head = Vec::new();
+    let io = |source| InputError::Io { path: shown.to_owned(), source };
+    input.by_ref().take(HEAD).read_to_end(&mut head).map_err(io)?;
+    let Some(compression) = Compression::of(&head) else { return Ok(None) };
+    members(io::Cursor::new(head).chain(input), compression, shown).map(Some)
 }
 
-/// Reads an archive from any stream.
-pub(super) fn members(
+fn members(
     input: impl Read,
     compression: Compression,
     shown: &str,

@@ -8,7 +8,7 @@ use super::InputError;
 use crate::Minor;
 use crate::evidence::{Evidence, FileKind, Kind, ListedFile, Readme};
 use crate::junit::{Junit, JunitError};
-use crate::limits::{ENTRIES, SMALL_FILE};
+use crate::limits::{ENTRIES, PATHS, SMALL_FILE};
 use crate::log::{Log, LogError};
 use crate::product::{Product, ProductError};
 
@@ -27,6 +27,8 @@ pub(super) struct Collector {
     root: String,
     places: BTreeMap<String, Evidence>,
     entries: usize,
+    /// Bytes of all paths so far.
+    paths: usize,
 }
 
 // === impl Role ===
@@ -69,7 +71,7 @@ impl Role {
 
 impl Collector {
     pub(super) fn new(root: String) -> Self {
-        Self { root, places: BTreeMap::new(), entries: 0 }
+        Self { root, places: BTreeMap::new(), entries: 0, paths: 0 }
     }
 
     /// A name that is no directory; `path` is below the root, with slashes. What is read of it comes
@@ -82,24 +84,26 @@ impl Collector {
         open: impl FnOnce() -> io::Result<R>,
     ) -> Result<(), InputError> {
         self.count_entry()?;
+        self.paths += path.len();
+        if self.paths > PATHS {
+            return Err(self.limit(format!("more than {PATHS} bytes of paths")));
+        }
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
         let role = Role::of(name).filter(|_| kind == FileKind::File);
         let evidence = self.place(directory);
         evidence.files.push(ListedFile { name: name.to_owned(), kind, size });
-        match role {
-            None => Ok(()),
-            // A run in shards leaves several; the one that a submission has counts, else the first.
-            Some(Role::Junit)
-                if evidence.junit.is_some() && !name.eq_ignore_ascii_case("junit_01.xml") =>
-            {
-                Ok(())
-            }
-            Some(role) => {
-                let shown = evidence.path(name);
-                let input = open().map_err(|source| InputError::Io { path: shown, source })?;
-                fill(evidence, role, name, input)
-            }
+        let Some(role) = role else { return Ok(()) };
+        let shown = evidence.path(name);
+        match name_of(evidence, role) {
+            // Only in an archive: who unpacks it may find another file than who reads it.
+            Some(taken) if taken == name => return Err(InputError::Again { path: shown }),
+            // A run in shards leaves several JUnit files, and names may differ by case: the one
+            // that is spelled as in a submission counts, else the first.
+            Some(_) if name != role.name() => return Ok(()),
+            _ => {}
         }
+        let input = open().map_err(|source| InputError::Io { path: shown, source })?;
+        fill(evidence, role, name, input)
     }
 
     /// Counts a directory or any other entry against the limit.
@@ -108,8 +112,11 @@ impl Collector {
         if self.entries <= ENTRIES {
             return Ok(());
         }
-        let what = format!("more than {ENTRIES} entries");
-        Err(InputError::Limit { path: self.root.clone(), what })
+        Err(self.limit(format!("more than {ENTRIES} entries")))
+    }
+
+    fn limit(&self, what: String) -> InputError {
+        InputError::Limit { path: self.root.clone(), what }
     }
 
     /// A file that the user named.
@@ -122,13 +129,7 @@ impl Collector {
         let evidence = self.place("");
         let path = evidence.path(name);
         let Some(role) = Role::of_bare(name) else { return Err(InputError::Unknown { path }) };
-        let taken = match role {
-            Role::Product => evidence.product.is_some(),
-            Role::Readme => evidence.readme.is_some(),
-            Role::Log => evidence.log.is_some(),
-            Role::Junit => evidence.junit.is_some(),
-        };
-        if taken {
+        if name_of(evidence, role).is_some() {
             return Err(InputError::Twice { path, what: role.name() });
         }
         evidence.files.push(ListedFile { name: name.to_owned(), kind: FileKind::File, size });
@@ -208,6 +209,16 @@ fn folder(absolute: &Path, below: &str) -> Option<(Minor, String)> {
     });
     let product = names.next()?.into_owned();
     Some((Minor::of_directory(&names.next()?)?, product))
+}
+
+/// The name of the file that has a role already.
+fn name_of(evidence: &Evidence, role: Role) -> Option<&str> {
+    match role {
+        Role::Product => evidence.product.as_ref().map(|(name, _)| name.as_str()),
+        Role::Readme => evidence.readme.as_ref().map(|(name, _)| name.as_str()),
+        Role::Log => evidence.log.as_ref().map(|(name, _)| name.as_str()),
+        Role::Junit => evidence.junit.as_ref().map(|(name, _)| name.as_str()),
+    }
 }
 
 /// Reads a file that counts.

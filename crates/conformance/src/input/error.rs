@@ -43,6 +43,12 @@ pub enum InputError {
         /// Its role.
         what: &'static str,
     },
+    /// The same file twice in one archive.
+    #[error("{path} is there twice, expected once (hint: make the archive anew)")]
+    Again {
+        /// Which.
+        path: String,
+    },
     /// An archive that is none, or that is damaged.
     #[error("{path} is no archive that can be read")]
     Archive {

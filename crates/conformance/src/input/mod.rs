@@ -11,13 +11,12 @@ mod directory;
 mod error;
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use error::{EntryFault, InputError};
 
 use crate::Evidence;
-use archive::Compression;
 use collector::Collector;
 
 /// Reads everything that the paths name; one piece of evidence per place, in the order of the paths.
@@ -35,8 +34,10 @@ pub fn collect(paths: &[PathBuf]) -> Result<Vec<Evidence>, InputError> {
             all.extend(directory::read(path)?);
         } else if !metadata.is_file() {
             return Err(InputError::Special { path: path.display().to_string() });
-        } else if let Some(compression) = archive_kind(path).map_err(io)? {
-            all.extend(archive::read(path, compression)?);
+        } else if let Some(found) =
+            archive(File::open(path).map_err(io)?, &path.display().to_string())?
+        {
+            all.extend(found);
         } else {
             let parent = path.parent().unwrap_or(Path::new("")).to_owned();
             match bare.iter_mut().find(|(known, _)| *known == parent) {
@@ -51,11 +52,13 @@ pub fn collect(paths: &[PathBuf]) -> Result<Vec<Evidence>, InputError> {
     Ok(all)
 }
 
-/// What a file is by its first bytes: an archive, or nothing that is one.
-fn archive_kind(path: &Path) -> std::io::Result<Option<Compression>> {
-    let mut head = Vec::new();
-    File::open(path)?.take(512).read_to_end(&mut head)?;
-    Ok(Compression::of(&head))
+/// Reads a tar archive, plain or compressed, from a stream; `shown` is what messages call it. Nothing
+/// comes back if it is no archive, by what it begins with.
+///
+/// # Errors
+/// When it is damaged, refused, or holds nothing to verify.
+pub fn archive(input: impl Read, shown: &str) -> Result<Option<Vec<Evidence>>, InputError> {
+    archive::read(input, shown)
 }
 
 /// Files that were named one by one.

@@ -1,5 +1,6 @@
 //! The attributes of a tag, with the characters that their entities stand for.
 
+use multibeam_ginkgo::report::GoTime;
 use quick_xml::events::BytesStart;
 
 use super::{Header, JunitError, characters};
@@ -41,6 +42,7 @@ impl Attributes {
     pub(super) fn header(&self) -> Header {
         Header {
             line: self.line,
+            begun: GoTime::parse(&format!("{}Z", self.text("timestamp"))).map(|t| t.to_unix().0),
             tests: self.number("tests"),
             disabled: self.number("disabled"),
             skipped: self.number("skipped"),

@@ -75,7 +75,7 @@ impl Junit {
                         suite.count(&case);
                     }
                     if case.state.ran() || case.is_conformance() {
-                        kept += case.name.len();
+                        kept += case.name.len() + case.message.len();
                         too_many_bytes(kept, case.line)?;
                         junit.cases.push(case);
                     }

@@ -11,7 +11,7 @@ fn refused(text: &str) -> (u64, String) {
 
 const GOOD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <testsuites tests="5" disabled="2" errors="0" failures="1" time="1.5">
-  <testsuite name="a" package="b" tests="5" disabled="1" skipped="1" errors="0" failures="1">
+  <testsuite name="a" timestamp="2026-01-01T00:00:01" tests="5" disabled="1" skipped="1" errors="0" failures="1">
     <properties>
       <property name="SkipStrings" value="a&#xA;b"></property>
     </properties>
@@ -19,7 +19,7 @@ const GOOD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
     <testcase name="[It] [sig-a] skipped"><skipped message="skipped"></skipped></testcase>
     <testcase name="[It] [sig-a] pending [Conformance]"><skipped message="pending"/></testcase>
     <testcase
-        name="[It] [sig-a] failed"><error/><failure message="" type="failed">&lt;text&gt;
+        name="[It] [sig-a] failed"><error/><failure message="no &#x26; yes" type="failed">&lt;text&gt;
           and &#x48;more</failure><system-err><![CDATA[<testcase>]]></system-err></testcase>
     <testcase name="[SynchronizedBeforeSuite]"></testcase>
   </testsuite>
@@ -46,6 +46,8 @@ fn cases_come_with_names_states_and_lines() {
         (suite.header.line, suite.header.tests, suite.header.disabled),
         (3, Some(5), Some(1))
     );
+    assert_eq!(junit.cases[2].message, "no & yes");
+    assert_eq!((suite.header.begun, junit.root.begun), (Some(1_767_225_601), None));
     assert_eq!((junit.root.line, junit.root.failures, junit.root.skipped), (2, Some(1), None));
     assert_eq!(junit.property("SkipStrings"), Some(("a\nb", 5)));
     assert!(!junit.cases[3].is_spec() && junit.cases[2].is_spec());
@@ -56,7 +58,13 @@ fn cases_come_with_names_states_and_lines() {
 fn names_escaped_twice_are_read_as_the_bot_reads_them() {
     let name = |name: &str| {
         let case =
-            Case { name: name.into(), line: 1, state: CaseState::Passed, time: String::new() };
+            Case {
+                name: name.into(),
+                line: 1,
+                state: CaseState::Passed,
+                time: String::new(),
+                message: String::new(),
+            };
         case.required_name()
     };
     assert_eq!(name("[It] a &#39;b&#39; &#34;c&#34; -&gt; [It] d"), "a 'b' \"c\" -> [It] d");

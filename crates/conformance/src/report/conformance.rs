@@ -17,10 +17,11 @@ const FORMAT: u32 = 1;
 /// # Errors
 /// When the output takes no more.
 pub fn list_text(out: &mut impl Write, catalog: &Catalog) -> io::Result<()> {
-    for test in catalog.tests() {
-        writeln!(out, "{:<7} {}", promoted(test), printable(&test.text))?;
-    }
-    Ok(())
+    catalog.tests().try_for_each(|test| test_line(out, test))
+}
+
+fn test_line(out: &mut impl Write, test: &Test) -> io::Result<()> {
+    writeln!(out, "{:<7} {}", promoted(test), printable(&test.text))
 }
 
 fn promoted(test: &Test) -> String {
@@ -70,23 +71,14 @@ pub fn diff_text(
     for sig in sigs {
         let title = if sig.is_empty() { "no SIG" } else { sig };
         writeln!(out, "\n{}", paint.paint(Role::Strong, title))?;
-        for change in diff.added.iter().filter(|change| change.sig == sig) {
-            let mark = paint.paint(Role::Good, "+");
-            writeln!(
-                out,
-                "  {mark} {:<7} {}",
-                promoted(&change.test),
-                printable(&change.test.text)
-            )?;
-        }
-        for change in diff.removed.iter().filter(|change| change.sig == sig) {
-            let mark = paint.paint(Role::Bad, "-");
-            writeln!(
-                out,
-                "  {mark} {:<7} {}",
-                promoted(&change.test),
-                printable(&change.test.text)
-            )?;
+        for (role, mark, changes) in
+            [(Role::Good, "+", &diff.added), (Role::Bad, "-", &diff.removed)]
+        {
+            let mark = paint.paint(role, mark);
+            for change in changes.iter().filter(|change| change.sig == sig) {
+                write!(out, "  {mark} ")?;
+                test_line(out, &change.test)?;
+            }
         }
         for change in diff.renamed.iter().filter(|change| change.sig == sig) {
             let mark = paint.paint(Role::Warn, "~");

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::paint::printable;
 use crate::rules::Level;
 use crate::verify::Checked;
 
@@ -22,15 +23,22 @@ pub(super) fn write(out: &mut impl Write, all: &[Checked]) -> io::Result<()> {
                 writeln!(out, "::{level} {place}title={}::{text}", property(info.id))?;
             }
         }
-        let line = format!("{}: {}", checked.place, checked.verdict);
-        writeln!(out, "{}", super::paint::printable(&line))?;
+        // Our own word comes first: a line that begins with `::` is a command, too.
+        let line = format!("{}: {}", checked.verdict, checked.place);
+        writeln!(out, "{}", no_command(&printable(&line)))?;
     }
     Ok(())
 }
 
 /// What a message must not hold as it is.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let text = no_command(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    printable(&text)
+}
+
+/// Text without the begin of an older form of commands, which is obeyed anywhere in a line.
+fn no_command(text: &str) -> String {
+    text.replace("##[", "#\\#[")
 }
 
 /// The same for a property, which ends with a comma or colon.
@@ -46,5 +54,7 @@ mod tests {
     fn text_cannot_become_a_command() {
         assert_eq!(data("100%\n::error::x"), "100%25%0A::error::x");
         assert_eq!(property("a,b:c\r"), "a%2Cb%3Ac%0D");
+        assert_eq!(data("\u{1b}[2J"), "\\u{1b}[2J");
+        assert_eq!(data("a ###[error]b"), "a ##\\#[error]b");
     }
 }

@@ -83,7 +83,11 @@ fn broken(out: &mut impl Write, paint: Paint, outcome: &Outcome) -> io::Result<(
         writeln!(out, "    {}", located(finding))?;
     }
     if findings.len() > SHOWN {
-        writeln!(out, "    … and {} more (--format json has all)", findings.len() - SHOWN)?;
+        writeln!(
+            out,
+            "    … and {} more (multibeam verify --format json has all)",
+            findings.len() - SHOWN
+        )?;
     }
     writeln!(out, "    {}", paint.paint(Role::Quiet, &format!("hint: {}", info.advice)))
 }

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 pub(crate) use context::Context;
 pub(crate) use product::urls;
+pub use release::qualifying_with;
 pub use table::{Info, Level, Origin, Rule};
 
 /// What came of a rule.
@@ -57,7 +58,8 @@ pub struct Finding {
 
 impl Outcome {
     /// Whether it stands in the way of a verdict if the rule is broken.
-    pub(crate) fn counts(&self, strict: bool) -> bool {
+    #[must_use]
+    pub fn counts(&self, strict: bool) -> bool {
         strict || self.rule.info().level == Level::Error
     }
 

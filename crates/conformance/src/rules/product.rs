@@ -1,12 +1,9 @@
 //! PRODUCT.yaml, field by field.
 
-use std::str::FromStr as _;
-
-use email_address::{EmailAddress, Options};
-use http::Uri;
-
 use super::{Context, Finding, Rule, Sink};
-use crate::product::{Field, FieldValue, OPTIONAL, Product, REQUIRED, TYPES};
+use crate::product::{
+    Field, FieldValue, OPTIONAL, Product, REQUIRED, TYPES, is_email, is_url, other_graphic,
+};
 use crate::verify::UrlAnswer;
 
 /// Fields that hold a URL.
@@ -14,9 +11,6 @@ const URLS: [&str; 4] = ["website_url", "repo_url", "documentation_url", "produc
 
 /// Those of them that must be web pages.
 const PAGES: [&str; 3] = ["website_url", "repo_url", "documentation_url"];
-
-/// Endings of vector graphics that are accepted.
-const VECTOR: [&str; 3] = ["svg", "ai", "eps"];
 
 /// Rules that look into the file.
 const WITHIN: [Rule; 9] = [
@@ -123,7 +117,7 @@ fn values(product: &Product, file: &str, sink: &mut Sink) {
     });
     sink.check(Rule::ProductEmail, |found| {
         if let Some((field, text)) = filled(product, "contact_email_address")
-            && EmailAddress::parse_with_options(text, Options::default()).is_err()
+            && !is_email(text)
         {
             found.push(at(file, field, format!("{text:?} is no e-mail address")));
         }
@@ -137,8 +131,7 @@ fn values(product: &Product, file: &str, sink: &mut Sink) {
     });
     sink.check(Rule::ProductLogo, |found| {
         if let Some((field, text)) = filled(product, "product_logo_url")
-            && let Some(ending) = ending(text)
-            && !VECTOR.contains(&ending.as_str())
+            && let Some(ending) = other_graphic(text)
         {
             found.push(at(file, field, format!("a .{ending} file, expected .svg, .ai, or .eps")));
         }
@@ -188,36 +181,4 @@ fn filled<'a>(product: &'a Product, name: &str) -> Option<(&'a Field, &'a str)> 
 fn at(file: &str, field: &Field, message: impl AsRef<str>) -> Finding {
     let message = format!("{}: {}", field.name, message.as_ref());
     Finding::at(file.to_owned(), field.line, message)
-}
-
-/// An absolute URL of a server.
-fn is_url(text: &str) -> bool {
-    Uri::from_str(text)
-        .is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(|h| !h.is_empty()))
-}
-
-/// What follows the last point of a URL's last name, in lower case; nothing when there is no point.
-fn ending(url: &str) -> Option<String> {
-    let uri = Uri::from_str(url).ok()?;
-    let name = uri.path().rsplit('/').next()?;
-    let (_, ending) = name.rsplit_once('.')?;
-    Some(ending.to_ascii_lowercase())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_and_endings_are_told_apart() {
-        for good in ["https://yoyo.dyne/turbo-encabulator", "http://a", "https://a/b.svg?raw=true"]
-        {
-            assert!(is_url(good), "{good}");
-        }
-        for bad in ["yoyo.dyne", "www.example.com/a", "https://", "https://a b/", "/path", "n/a"] {
-            assert!(!is_url(bad), "{bad}");
-        }
-        assert_eq!(ending("https://a.dyne/logo.SVG?raw=true").as_deref(), Some("svg"));
-        assert_eq!(ending("https://a.dyne/logo"), None);
-    }
 }

@@ -203,6 +203,74 @@ impl Submission {
     }
 }
 
+/// Begin and end of the conformance cases of a JUnit file.
+pub(crate) fn cases(text: &str) -> Vec<(usize, usize)> {
+    let begin = text.match_indices("<testcase ").map(|(at, _)| at);
+    let all = begin.map(|at| (at, at + text[at..].find("</testcase>").unwrap() + 11));
+    all.filter(|(begin, end)| text[*begin..*end].contains("[Conformance]")).collect()
+}
+
+/// Begin and end of the blocks of conformance specs in a log.
+pub(crate) fn blocks(text: &str) -> Vec<(usize, usize)> {
+    let rule = "------------------------------\n";
+    let begin: Vec<usize> = text.match_indices(rule).map(|(at, _)| at).collect();
+    let pairs = begin.windows(2).map(|pair| (pair[0], pair[1]));
+    pairs.filter(|(begin, end)| text[*begin..*end].contains("[Conformance]")).collect()
+}
+
+/// One thing done to one spec of a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Change {
+    Delete,
+    Rename,
+    Flip,
+}
+
+/// The text with one of its parts changed; `flip` makes another outcome of it.
+pub(crate) fn changed(
+    text: &str,
+    (begin, end): (usize, usize),
+    change: Change,
+    flip: impl FnOnce(&str) -> String,
+) -> String {
+    let part = &text[begin..end];
+    let part = match change {
+        Change::Delete => String::new(),
+        Change::Rename => renamed(part),
+        Change::Flip => flip(part),
+    };
+    format!("{}{part}{}", &text[..begin], &text[end..])
+}
+
+/// Another character in the middle of the name.
+fn renamed(part: &str) -> String {
+    let begin = part.find("[sig-").unwrap();
+    let end = begin + part[begin..].find(" [Conformance]").unwrap();
+    let at = (begin + end) / 2;
+    let at = (at..end).find(|at| part.as_bytes()[*at].is_ascii_alphabetic()).unwrap();
+    let other = if &part[at..=at] == "q" { "p" } else { "q" };
+    format!("{}{other}{}", &part[..at], &part[at + 1..])
+}
+
+/// What a spec that ran may have come to instead: in a JUnit file, and in a log.
+pub(crate) const OTHER_CASES: [&str; 3] = [
+    "<failure message=\"\" type=\"failed\"></failure>",
+    "<error message=\"\" type=\"interrupted\"></error>",
+    "<skipped message=\"skipped\"></skipped>",
+];
+pub(crate) const OTHER_HEADINGS: [&str; 4] =
+    ["• [FAILED] [", "• [PANICKED] [", "S [SKIPPED] [", "P [PENDING] ["];
+
+/// A case with another outcome.
+pub(crate) fn other_case(part: &str, outcome: &str) -> String {
+    part.replacen("</testcase>", &format!("{outcome}</testcase>"), 1)
+}
+
+/// A block of a log with another outcome.
+pub(crate) fn other_heading(part: &str, heading: &str) -> String {
+    part.replacen("• [", heading, 1)
+}
+
 /// The rules that are broken.
 pub(crate) fn broken(checked: &Checked) -> Vec<Rule> {
     let broken = |outcome: &&Outcome| matches!(outcome.status, Status::Broken(_));

@@ -209,6 +209,22 @@ async fn a_run_knows_from_its_beginning_which_clusters_do_not_answer() {
 }
 
 #[tokio::test]
+async fn a_run_says_which_clusters_nobody_has_come_from() {
+    let mut hub = hub();
+    connect(&mut hub, "b-1", "b");
+    begin(&mut hub, "r", &["a", "b", "c"]);
+    let now = hub.clock.now();
+    let run = hub.runs.get_mut(&RunId("r".into())).unwrap();
+    run.tick(now);
+    assert!(run.watch().status.warnings.is_empty(), "they may be on their way");
+    for seconds in [6, 60] {
+        run.tick(now + Duration::from_secs(seconds));
+        let said = ["waiting for a worker of cluster a, c"];
+        assert_eq!(run.watch().status.warnings, said, "it is said once");
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_waited_for_its_turn_knows_as_well() {
     let mut hub = hub();
     connect(&mut hub, "a-1", "a");

@@ -42,6 +42,9 @@ pub(crate) use outlook::Answer;
 /// Events that a slow watcher may be behind before it gets a new snapshot instead.
 const EVENTS: usize = 4096;
 
+/// How long a run's workers may take to come before its watchers hear that it waits for them.
+const ROLL_CALL: Duration = Duration::from_secs(5);
+
 /// A run that is about to begin.
 #[derive(Debug)]
 pub(crate) struct Begin {
@@ -101,6 +104,8 @@ pub(crate) struct ActiveRun {
     ended: Vec<(TargetId, TargetEnd)>,
     /// Another run has one of its clusters: nothing happens until its turn comes.
     queued: bool,
+    /// When its watchers are told which of its clusters have no worker, which is no news then.
+    roll_call: Option<Moment>,
     spans: Spans,
 }
 
@@ -179,6 +184,7 @@ impl ActiveRun {
             admitted,
             ended,
             queued: true,
+            roll_call: None,
         };
         this.show(started);
         if let Some(message) = warning {
@@ -195,6 +201,7 @@ impl ActiveRun {
     /// Its turn has come: from now on time counts.
     pub(crate) fn activate(&mut self, now: Moment) {
         self.queued = false;
+        self.roll_call = Some(now + ROLL_CALL);
         let (targets, clusters) = (self.spec.targets.len(), self.spec.clusters.len());
         tracing::info!(run = %self.id, name = self.spec.name, targets, clusters, "run begins");
         self.go_on(now);
@@ -226,7 +233,8 @@ impl ActiveRun {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
-        self.scheduler.next_deadline().filter(|_| !self.queued && !self.is_over())
+        let deadlines = self.scheduler.next_deadline().into_iter().chain(self.roll_call);
+        deadlines.min().filter(|_| !self.queued && !self.is_over())
     }
 
     /// Whether the scheduler has nothing more to do.
@@ -257,6 +265,9 @@ impl ActiveRun {
     }
 
     pub(crate) fn tick(&mut self, now: Moment) {
+        if self.roll_call.take_if(|at| *at <= now).is_some() {
+            self.call_the_roll();
+        }
         self.schedule(Input::Tick, now);
     }
 

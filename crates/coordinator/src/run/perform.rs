@@ -2,7 +2,7 @@
 
 use multibeam_model::command::{Command, Decision};
 use multibeam_model::event::What;
-use multibeam_model::link::{CoordinatorMessage, ProcessOrder};
+use multibeam_model::link::{CoordinatorMessage, ProcessOrder, StopHow};
 use multibeam_model::outcome::Verdict;
 use multibeam_model::{Cause, TargetId, Timestamp, WorkerId};
 use multibeam_sched::{Order, Output};
@@ -31,6 +31,9 @@ impl ActiveRun {
             }
             Output::Send(order) => {
                 self.show_share(&order);
+                if order.order == ProcessOrder::Stop(StopHow::Hung) {
+                    self.tell_hung(order.process);
+                }
                 let send = self.message(order);
                 self.effect(Effect { sends: vec![send], ..Effect::default() });
             }

@@ -1,5 +1,7 @@
 //! A run's workers: they come, go, and say whether their cluster answers.
 
+use std::collections::BTreeSet;
+
 use multibeam_model::event::What;
 use multibeam_model::link::Hello;
 use multibeam_model::{ClusterId, Moment, WorkerId};
@@ -25,6 +27,20 @@ impl ActiveRun {
             Input::WorkerJoined { worker: hello.worker.clone(), cluster, slots: hello.slots };
         self.schedule(joined, now);
         self.ask_to_prepare(&hello.worker, cluster);
+    }
+
+    /// Tells its watchers which clusters nobody has come from. A run may wait for them for long.
+    pub(super) fn call_the_roll(&mut self) {
+        let present: BTreeSet<ClusterId> = self.workers.values().copied().collect();
+        let absent: Vec<String> = (0..)
+            .zip(self.cluster_names())
+            .filter(|(place, _)| !present.contains(&ClusterId(*place)))
+            .map(|(_, name)| name.to_owned())
+            .collect();
+        if !absent.is_empty() {
+            let message = format!("waiting for a worker of cluster {}", absent.join(", "));
+            self.show(What::Warning { message });
+        }
     }
 
     pub(crate) fn worker_lost(&mut self, worker: &WorkerId, reason: &str, now: Moment) {

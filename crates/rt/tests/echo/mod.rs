@@ -13,6 +13,8 @@ use tonic::{Request, Response, Status};
 
 pub(crate) const SERVICE: &str = "/multibeam.aggregator.v1.Ledger";
 
+type Pieces = Pin<Box<dyn Stream<Item = Result<wire::Chunk, Status>> + Send>>;
+
 #[derive(Clone, Default)]
 pub(crate) struct Echo {
     /// Who called, in this order.
@@ -42,7 +44,8 @@ pub(crate) fn rules() -> RequireRole {
 
 #[tonic::async_trait]
 impl Ledger for Echo {
-    type ReadCatalogStream = Pin<Box<dyn Stream<Item = Result<wire::Chunk, Status>> + Send>>;
+    type ReadCatalogStream = Pieces;
+    type ReadHistoryStream = Pieces;
 
     async fn propose(
         &self,
@@ -73,10 +76,17 @@ impl Ledger for Echo {
     async fn read_catalog(
         &self,
         request: Request<wire::ReadCatalogRequest>,
-    ) -> Result<Response<Self::ReadCatalogStream>, Status> {
+    ) -> Result<Response<Pieces>, Status> {
         let data = vec![7_u8; request.into_inner().target as usize];
         let pieces = tokio_stream::iter(chunks(data.into()));
         Ok(Response::new(Box::pin(pieces.map(|data| Ok(wire::Chunk { data })))))
+    }
+
+    async fn read_history(
+        &self,
+        _: Request<wire::ReadHistoryRequest>,
+    ) -> Result<Response<Pieces>, Status> {
+        Ok(Response::new(Box::pin(tokio_stream::empty())))
     }
 
     async fn list_runs(

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use multibeam_document::diagnostic::Code;
+use multibeam_document::render::quote;
+use multibeam_document::yaml::Span;
+
 use super::scope::Writer;
 use crate::bounds::MAX_CLUSTERS;
-use crate::diagnostic::Code;
 use crate::name::{PLAIN_RULE, is_plain};
-use crate::render::quote;
 use crate::settings::cluster::{Cluster, DEFAULT_PROCESSES, DEFAULT_WORKERS, RawCluster};
 use crate::settings::run::RawRun;
 use crate::settings::target::RawTarget;
 use crate::template::{Row, Template};
-use crate::yaml::Span;
 
 /// A kubeconfig and a context, as written.
 type Access = (String, Option<String>);

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::render::quote;
+use multibeam_document::suggest;
+use multibeam_document::yaml::{Pos, Span};
+
 use crate::bounds::{MAX_EXPANDED_BYTES, MAX_RESOLVED_BYTES};
-use crate::diagnostic::{Code, Sink};
-use crate::render::quote;
 use crate::settings::run::RawRun;
 use crate::settings::suite::RawSuite;
 use crate::settings::target::RawTarget;
-use crate::suggest;
 use crate::template::{Row, Template};
-use crate::yaml::{Pos, Span};
 
 /// Replaces references, counts what that gives, and says each mistake once, however many rows
 /// have it.

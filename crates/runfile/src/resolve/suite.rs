@@ -1,14 +1,15 @@
 //! The suite of a target.
 
+use multibeam_document::diagnostic::Code;
+use multibeam_document::render::quote;
+use multibeam_document::yaml::{Span, Spanned};
+
 use super::scope::Writer;
-use crate::diagnostic::Code;
 use crate::pattern;
-use crate::render::quote;
 use crate::settings::args::{self, Conflict};
 use crate::settings::suite::{DEFAULT_SUITE_TIMEOUT, RawSuite, Suite};
 use crate::settings::target::RawTarget;
 use crate::template::{Row, Template};
-use crate::yaml::{Span, Spanned};
 
 /// What does not depend on the row.
 pub(super) fn check_once(

@@ -1,13 +1,13 @@
 //! `clusters`: where a target runs.
 
+use multibeam_document::diagnostic::Sink;
+use multibeam_document::table::{Object, Ty, optional, required};
+use multibeam_document::yaml::Node;
 use serde::{Deserialize, Serialize};
 
 use super::{number, text};
 use crate::bounds::MAX_CLUSTERS;
-use crate::diagnostic::Sink;
-use crate::table::{Object, Ty, optional, required};
 use crate::template::{Scope, Template};
-use crate::yaml::Node;
 
 /// Suite processes per worker: what Kubernetes' own parallel jobs use at least, and 1.4 GB of
 /// memory with `e2e.test` at some 340 MB each.

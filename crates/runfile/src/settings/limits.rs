@@ -1,12 +1,12 @@
 //! `limits`: how long to wait, how often to try, how much to keep.
 
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::human::{ByteSize, HumanDuration};
+use multibeam_document::table::{Object, Ty, optional};
+use multibeam_document::yaml::Node;
 use serde::{Deserialize, Serialize};
 
 use super::{number, unit};
-use crate::diagnostic::{Code, Sink};
-use crate::human::{ByteSize, HumanDuration};
-use crate::table::{Object, Ty, optional};
-use crate::yaml::Node;
 
 const SECOND: HumanDuration = HumanDuration::from_secs(1);
 const HOUR: HumanDuration = HumanDuration::from_secs(3_600);

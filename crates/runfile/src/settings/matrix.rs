@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::render::quote;
+use multibeam_document::suggest;
+use multibeam_document::table::{Extra, KeyRule, Object, Ty, optional};
+use multibeam_document::yaml::{Kind, Node, Span, Spanned};
+
 use super::{SCALAR, warn_number};
 use crate::bounds::MAX_TARGETS;
-use crate::diagnostic::{Code, Sink};
-use crate::render::quote;
-use crate::suggest;
-use crate::table::{Extra, KeyRule, Object, Ty, optional};
 use crate::template::Row;
-use crate::yaml::{Kind, Node, Span, Spanned};
 
 /// The keys of `matrix` that are not axes.
 const RULES: [&str; 2] = ["include", "exclude"];

@@ -14,11 +14,12 @@ pub(crate) use run::RUN;
 
 use std::str::FromStr;
 
-use crate::diagnostic::{Code, Sink};
-use crate::render::quote;
-use crate::table::{Extra, KeyRule, Ty};
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::render::quote;
+use multibeam_document::table::{Extra, KeyRule, Ty};
+use multibeam_document::yaml::{Node, Spanned};
+
 use crate::template::{Scope, Template};
-use crate::yaml::{Node, Spanned};
 
 pub(crate) static TEXT: Ty = Ty::Text;
 pub(crate) static SCALAR: Ty = Ty::Scalar;

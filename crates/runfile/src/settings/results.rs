@@ -1,12 +1,12 @@
 //! `results`: where the reports go.
 
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::table::{Object, Ty, optional};
+use multibeam_document::yaml::Node;
 use serde::{Deserialize, Serialize};
 
 use super::text;
-use crate::diagnostic::{Code, Sink};
-use crate::table::{Object, Ty, optional};
 use crate::template::{Row, Scope};
-use crate::yaml::Node;
 
 /// Where reports go: beside the run file, under a name that nobody takes for sources.
 pub const DEFAULT_RESULTS_DIR: &str = "results";

@@ -1,5 +1,9 @@
 //! The file as a whole.
 
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::render::quote;
+use multibeam_document::table::{Object, Ty, optional, required};
+use multibeam_document::yaml::{Node, Spanned};
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{PROCESSES, WORKERS};
@@ -9,13 +13,9 @@ use super::spec_timeout::{self, SPEC_TIMEOUT, SpecTimeouts};
 use super::suite::{self, RawSuite, SUITE};
 use super::target::{self, LABELS_TY, RawTarget, TARGET, Target};
 use super::{number, pairs, text};
-use crate::diagnostic::{Code, Sink};
 use crate::mode::Mode;
 use crate::name::{PLAIN_RULE, is_plain};
-use crate::render::quote;
-use crate::table::{Object, Ty, optional, required};
 use crate::template::{Row, Scope, Template};
-use crate::yaml::{Node, Spanned};
 
 /// The version of the format that this build reads.
 pub const API_VERSION: &str = "multibeam.dev/v1";
@@ -137,32 +137,6 @@ pub(crate) struct RawRun {
     pub(crate) workers: Option<u32>,
     pub(crate) labels: Vec<(Spanned<String>, Template)>,
     pub(crate) targets: Vec<RawTarget>,
-}
-
-/// Whether the file says that it is of the one format this build reads. If not, nothing else in
-/// it is looked at: every key might mean something else there.
-pub(crate) fn is_readable(node: &Node, sink: &mut Sink<'_>) -> bool {
-    let mut good = true;
-    for (key, wanted) in [("apiVersion", API_VERSION), ("kind", KIND)] {
-        let Some(value) = node.get(key) else { continue };
-        let Some(found) = value.scalar().filter(|found| *found != wanted) else {
-            continue;
-        };
-        let hint = if key == "kind" {
-            format!("a run file has kind: {wanted}")
-        } else if found.strip_prefix("multibeam.dev/").is_some() {
-            format!(
-                "the file is of another version of Multibeam; this one reads {wanted}, and \
-                 `multibeam init` writes an example"
-            )
-        } else {
-            format!("write {key}: {wanted}")
-        };
-        let message = format!("unknown {key} {}", quote(found));
-        sink.error(Code::Format, value.span, message, Some(hint));
-        good = false;
-    }
-    good
 }
 
 /// Reads the whole file.

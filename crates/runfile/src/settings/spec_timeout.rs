@@ -1,11 +1,10 @@
 //! `specTimeout`: when a spec counts as hung.
 
+use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::human::HumanDuration;
+use multibeam_document::table::{OFF, Object, Ty, optional, required};
+use multibeam_document::yaml::Node;
 use serde::{Deserialize, Serialize};
-
-use crate::diagnostic::{Code, Sink};
-use crate::human::HumanDuration;
-use crate::table::{OFF, Object, Ty, optional, required};
-use crate::yaml::Node;
 
 /// When a spec of a run that is not certified counts as hung: no conformance spec of any release
 /// takes half as long, and a night is not lost. A certified run has no such limit unless the
@@ -72,22 +71,6 @@ pub struct SpecTimeoutRule {
     pub timeout: Option<HumanDuration>,
 }
 
-// === impl SpecTimeouts ===
-
-impl SpecTimeouts {
-    /// The limit of one spec: the first rule whose text occurs in the full text or equals a
-    /// label (with or without brackets), else the default.
-    pub fn of(&self, full_text: &str, labels: &[impl AsRef<str>]) -> Option<HumanDuration> {
-        let hit = |rule: &&SpecTimeoutRule| {
-            let word = rule.matches.as_str();
-            let bare = word.strip_prefix('[').and_then(|w| w.strip_suffix(']')).unwrap_or(word);
-            full_text.contains(word)
-                || labels.iter().any(|l| l.as_ref() == word || l.as_ref() == bare)
-        };
-        self.by_tag.iter().find(hit).map_or(self.default, |rule| rule.timeout)
-    }
-}
-
 /// Reads `specTimeout` of the run, if it is there.
 pub(crate) fn read(run: &Node, certified: bool, sink: &mut Sink<'_>) -> SpecTimeouts {
     let fallback = (!certified).then_some(DEFAULT_SPEC_TIMEOUT);
@@ -108,7 +91,7 @@ pub(crate) fn read(run: &Node, certified: bool, sink: &mut Sink<'_>) -> SpecTime
         } else if let Some(first) = by_tag.iter().find(|r| word.contains(r.matches.as_str())) {
             let message = format!(
                 "this rule never counts: {} before it matches the same specs",
-                crate::render::quote(&first.matches)
+                multibeam_document::render::quote(&first.matches)
             );
             let hint = "the first rule that matches counts; put the narrower one first".to_owned();
             sink.warning(Code::BadValue, matches.span, message, Some(hint));
@@ -126,28 +109,5 @@ fn or_off(node: &Node, key: &str, fallback: Option<HumanDuration>) -> Option<Hum
         None => fallback,
         Some(OFF) => None,
         Some(text) => text.parse().ok(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_rule_that_matches_counts() {
-        let rule = |matches: &str, minutes: u64| SpecTimeoutRule {
-            matches: matches.into(),
-            timeout: (minutes > 0).then(|| HumanDuration::from_secs(60 * minutes)),
-        };
-        let timeouts = SpecTimeouts {
-            default: Some(HumanDuration::from_secs(600)),
-            by_tag: vec![rule("[Disruptive]", 0), rule("[Slow]", 30)],
-        };
-        let minutes =
-            |text: &str, labels: &[&str]| timeouts.of(text, labels).map(|d| d.0.as_secs() / 60);
-        assert_eq!(minutes("a [Slow] b", &[]), Some(30));
-        assert_eq!(minutes("a b", &["Slow"]), Some(30));
-        assert_eq!(minutes("a Slow b", &["Slower"]), Some(10));
-        assert_eq!(minutes("a [Slow] [Disruptive]", &[]), None);
     }
 }

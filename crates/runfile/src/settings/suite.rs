@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use multibeam_document::diagnostic::Sink;
+use multibeam_document::human::HumanDuration;
+use multibeam_document::table::{Extra, KeyRule, Object, Ty, optional};
+use multibeam_document::yaml::{Node, Spanned};
 use serde::{Deserialize, Serialize};
 
 use super::{TEXT, pairs, text, texts, unit};
-use crate::diagnostic::Sink;
-use crate::human::HumanDuration;
-use crate::table::{Extra, KeyRule, Object, Ty, optional};
 use crate::template::{Scope, Template};
-use crate::yaml::{Node, Spanned};
 
 /// Ginkgo's own limit for a whole suite is one hour unless another is given, after which every
 /// remaining spec is reported as skipped. Kubernetes' conformance image gives this one.

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use multibeam_document::diagnostic::Sink;
+use multibeam_document::table::{Object, Ty, optional, required};
+use multibeam_document::yaml::{Node, Span, Spanned};
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{self, CLUSTER, Cluster, PROCESSES, RawCluster, WORKERS};
 use super::matrix::{self, MATRIX, RawMatrix};
 use super::suite::{self, RawSuite, SUITE, Suite};
 use super::{LABELS, number, pairs, text};
-use crate::diagnostic::Sink;
-use crate::table::{Object, Ty, optional, required};
 use crate::template::{Scope, Template};
-use crate::yaml::{Node, Span, Spanned};
 
 static CLUSTER_TY: Ty = Ty::Object(&CLUSTER);
 

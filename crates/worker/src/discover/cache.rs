@@ -65,11 +65,11 @@ struct Entry {
 
 impl Cache {
     pub(super) fn open(directory: &Path) -> Result<Self, DiscoverError> {
-        let what = format!("make the cache directory {}", directory.display());
+        let failed = |cause| DiscoverError::Cache { directory: directory.to_owned(), cause };
         fs::create_dir_all(directory)
             .and_then(|()| fs::canonicalize(directory))
             .map(|directory| Self { directory })
-            .map_err(DiscoverError::io(what))
+            .map_err(failed)
     }
 
     fn paths(&self, key: &Key) -> (PathBuf, PathBuf) {

@@ -53,9 +53,7 @@ pub enum DiscoverError {
         suite: PathBuf,
     },
     /// It runs, but is no suite.
-    #[error(
-        "expected a Ginkgo 2 suite, but {suite} took the flags of a dry run and left no report ({exit}){output}"
-    )]
+    #[error("expected a Ginkgo 2 suite, but {suite} left no report of a dry run ({exit}){output}")]
     NotGinkgo {
         /// Path of the suite.
         suite: PathBuf,
@@ -137,7 +135,17 @@ pub enum DiscoverError {
     /// No process.
     #[error("cannot start the suite")]
     Spawn(#[from] SpawnError),
-    /// The cache directory or the loopback server.
+    /// The cache directory cannot be made.
+    #[error(
+        "cannot make the cache directory {directory}: {cause} (hint: XDG_CACHE_HOME names another place)"
+    )]
+    Cache {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A file of the cache or the loopback server.
     #[error("cannot {what}")]
     Io {
         /// What was tried.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anstream::adapter::strip_str;
 use bytes::Bytes;
 use multibeam_ginkgo::catalog::CatalogError;
 use multibeam_ginkgo::dryrun::{DryRun, Selection};
@@ -55,8 +56,13 @@ impl Steps<'_> {
         Ok(spawn(self.guard, launch).await?)
     }
 
+    /// What a program has said, without the colours that Ginkgo gives it on any output.
+    fn said(handle: &Handle) -> String {
+        strip_str(&handle.output_tail(READ)).to_string()
+    }
+
     fn output(handle: &Handle) -> Output {
-        Output::of(&handle.output_tail(READ))
+        Output::of(&Self::said(handle))
     }
 
     fn suite(&self) -> PathBuf {
@@ -95,7 +101,7 @@ impl Steps<'_> {
         if exit == Exit::LeaseExpired {
             return Err(self.timed_out("list its specs", &handle));
         }
-        let text = handle.output_tail(READ);
+        let text = Self::said(&handle);
         match (exit, tokio::fs::read(&path).await) {
             (Exit::Code(0 | FOCUSED), Ok(report)) => {
                 // Each is read once and may be large.
@@ -214,12 +220,19 @@ enum Listing {
 }
 
 impl Listing {
-    /// A Go program prints all its flags when it refuses one.
+    /// A Go program prints all its flags when it refuses one, each on an indented line; other
+    /// programs repeat the one that they refuse. Ginkgo says itself that a filter cannot be read.
     fn of(output: &str) -> Self {
         let refuses = |flag: &str| output.contains(&format!("not defined: -ginkgo.{flag}"));
+        let is_flag = |line: &str| {
+            line.starts_with([' ', '\t'])
+                && line.trim_start().trim_start_matches('-').starts_with("ginkgo.dry-run")
+        };
         if refuses("dry-run") && output.contains("-ginkgo.dryRun") {
             Self::Version1
-        } else if output.contains("ginkgo.dry-run") && !refuses("dry-run") {
+        } else if output.lines().any(is_flag) && !refuses("dry-run")
+            || output.contains("Ginkgo detected configuration issues")
+        {
             Self::Failed
         } else {
             Self::Foreign
@@ -278,6 +291,9 @@ mod tests {
         let own = "flag provided but not defined: -x\nUsage:\n  --ginkgo.dry-run\n";
         assert_eq!(Listing::of(own), Listing::Failed);
         assert_eq!(Listing::of("hello"), Listing::Foreign);
+        for repeats in ["ls: unrecognized option '--ginkgo.dry-run'\n", "--ginkgo.dry-run --x\n"] {
+            assert_eq!(Listing::of(repeats), Listing::Foreign);
+        }
     }
 
     #[test]

@@ -92,7 +92,9 @@ async fn replace(bench: &mut Bench) -> Outcome<()> {
     group.start_joining(new)?;
     let leader_before = group.member(leader)?.forget_peak()?;
     let begun = Instant::now();
-    group.replace(gone, new).await?;
+    let admin = group.admin()?;
+    admin.remove(gone).await?;
+    admin.add(new).await?;
     loop {
         let list = group.list().await?;
         let member = list.members.iter().find(|member| member.node == new);

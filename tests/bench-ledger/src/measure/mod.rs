@@ -4,6 +4,7 @@ pub(crate) mod catch_up;
 pub(crate) mod latency;
 pub(crate) mod leader;
 pub(crate) mod throughput;
+pub(crate) mod trial;
 
 use bytes::Bytes;
 

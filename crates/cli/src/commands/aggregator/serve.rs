@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use multibeam_aggregator::peers::{PeerConfig, Peers};
 use multibeam_aggregator::services::{Forward, group_server, ledger_server, results_server};
-use multibeam_aggregator::store::Identity;
+use multibeam_aggregator::store::{Acquaintances, Identity};
 use multibeam_aggregator::{
     Aggregator, Handle, Limits, Member, Membership, NodeId, Setup, Store, retention,
 };
@@ -45,7 +45,9 @@ pub(super) async fn run(args: AggregatorServeArgs) -> Result<(), Exit> {
     let tasks = TaskGroup::new();
     let spawner = tasks.spawner();
     let (events_tx, events) = mpsc::channel(EVENTS);
-    let config = PeerConfig::new(node, args.group.clone(), address);
+    let acquaintances = Acquaintances::open(&args.data);
+    let acquaintances = acquaintances.map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let config = PeerConfig::new(node, args.group.clone(), address, acquaintances);
     let peers = Peers::new(config, Arc::new(security.clone()), events_tx, spawner.clone());
     let setup = Setup {
         disk,

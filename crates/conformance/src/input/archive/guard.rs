@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::limits::{ARCHIVE, HEADERS, RATIO, RATIO_FROM};
 
@@ -111,7 +112,9 @@ pub(super) fn limit_of(error: &io::Error) -> Option<LimitReached> {
         if let Some(limit) = cause.downcast_ref::<LimitReached>() {
             return Some(*limit);
         }
-        cause = match cause.downcast_ref::<io::Error>() {
+        let wrapped = cause.downcast_ref::<io::Error>();
+        let shared = || cause.downcast_ref::<Arc<io::Error>>().map(Arc::as_ref);
+        cause = match wrapped.or_else(shared) {
             Some(inner) => inner.get_ref()?,
             None => cause.source()?,
         };

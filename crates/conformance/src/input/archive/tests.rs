@@ -32,8 +32,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Result<Vec<Evidence>, InputError> {
-    let compression = Compression::of(&bytes[..bytes.len().min(512)]).expect("an archive");
-    members(bytes, compression, "a.tar")
+    super::read(bytes, "a.tar").map(|found| found.expect("an archive"))
 }
 
 fn fault(kind: EntryType, path: &str, link: &str) -> EntryFault {
@@ -104,7 +103,52 @@ fn bombs_are_stopped() {
         }
     });
     let said = read(&many).unwrap_err().to_string();
-    assert!(said.contains("more than 200000 entries"), "{said}");
+    assert!(said.contains("more than 100000 entries"), "{said}");
+}
+
+#[test]
+fn a_limit_reached_within_a_file_is_told_as_a_limit() {
+    let xml = format!("<testsuites><testsuite>{}", "<a></a>".repeat(12 << 20));
+    let bomb =
+        archive(|builder| add(builder, EntryType::Regular, "junit_01.xml", "", xml.as_bytes()));
+    let error = read(&gzip(&bomb)).unwrap_err();
+    assert!(matches!(error, InputError::Limit { .. }), "{error:?}");
+    assert!(error.to_string().contains("decompression bomb"), "{error}");
+}
+
+#[test]
+fn names_are_bounded_all_together() {
+    let path = format!("{}/x", "d".repeat(90));
+    let long = |at: usize| format!("{at}/{}", "y".repeat(400_000));
+    let many = archive(|builder| {
+        for at in 0..50 {
+            let name = long(at);
+            add(builder, EntryType::GNULongName, "././@LongLink", "", name.as_bytes());
+            add(builder, EntryType::Regular, &path, "", b"");
+        }
+    });
+    let said = read(&many).unwrap_err().to_string();
+    assert!(said.contains("bytes of paths"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_there_twice_refuses_the_archive() {
+    let twice = |first: &str, second: &str| {
+        archive(|builder| {
+            add(builder, EntryType::Regular, first, "", JUNIT.as_bytes());
+            add(builder, EntryType::Regular, second, "", b"<other/>");
+        })
+    };
+    let said = read(&twice("a/junit_01.xml", "./a/junit_01.xml")).unwrap_err().to_string();
+    assert_eq!(
+        said,
+        "a.tar/a/junit_01.xml is there twice, expected once (hint: make the archive anew)"
+    );
+    // Another spelling is another file; the right one is read, wherever it stands.
+    for (first, second) in [("junit_01.xml", "JUNIT_01.XML"), ("junit_9.xml", "junit_01.xml")] {
+        let found = read(&twice(first, second)).unwrap();
+        assert_eq!(found[0].junit.as_ref().unwrap().0, "junit_01.xml");
+    }
 }
 
 #[test]

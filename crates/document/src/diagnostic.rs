@@ -1,4 +1,4 @@
-//! Findings about a run file: what, where, and what to do about it.
+//! Findings about a file: what, where, and what to do about it.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use crate::place::Place;
 use crate::render::{self, Styles};
 use crate::yaml::Span;
 
-/// How bad a finding is. Errors stop the run before it starts, warnings do not.
+/// How bad a finding is. Errors stop whatever was asked for before it starts, warnings do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// The file is usable, but probably not what was meant.
     Warning,
-    /// The file cannot be run.
+    /// The file cannot be used.
     Error,
 }
 
@@ -106,7 +106,7 @@ pub struct Diagnostics {
 // === impl Diagnostics ===
 
 impl Diagnostics {
-    /// Whether anything in here forbids the run.
+    /// Whether anything in here forbids the use of the file.
     pub fn has_errors(&self) -> bool {
         self.items.iter().any(|d| d.severity == Severity::Error)
     }
@@ -139,7 +139,7 @@ impl std::error::Error for Diagnostics {}
 
 /// Collects findings while a file is read.
 #[derive(Debug)]
-pub(crate) struct Sink<'a> {
+pub struct Sink<'a> {
     file: &'a str,
     lines: Vec<&'a str>,
     items: Vec<Diagnostic>,
@@ -148,7 +148,9 @@ pub(crate) struct Sink<'a> {
 // === impl Sink ===
 
 impl<'a> Sink<'a> {
-    pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
+    /// Nothing yet about a file of that name and text.
+    #[must_use]
+    pub fn new(file: &'a str, text: &'a str) -> Self {
         // The same line ends as the YAML scanner's: LF, CRLF and a lone CR.
         let mut lines = Vec::new();
         for line in text.split('\n') {
@@ -158,7 +160,8 @@ impl<'a> Sink<'a> {
         Sink { file, lines, items: Vec::new() }
     }
 
-    pub(crate) fn error(
+    /// Takes in what makes the file unusable.
+    pub fn error(
         &mut self,
         code: Code,
         span: Span,
@@ -168,7 +171,8 @@ impl<'a> Sink<'a> {
         self.push(Severity::Error, code, span, message.into(), hint);
     }
 
-    pub(crate) fn warning(
+    /// Takes in what is probably not meant so.
+    pub fn warning(
         &mut self,
         code: Code,
         span: Span,
@@ -190,7 +194,7 @@ impl<'a> Sink<'a> {
     }
 
     /// Where a piece of the text is.
-    pub(crate) fn place(&self, span: Span) -> Place {
+    pub fn place(&self, span: Span) -> Place {
         let line = self.lines.get(span.start.line - 1).copied().unwrap_or_default();
         let width = line.chars().count();
         let column = span.start.column;
@@ -204,18 +208,18 @@ impl<'a> Sink<'a> {
     }
 
     /// Whether an error was found so far.
-    pub(crate) fn has_errors(&self) -> bool {
+    pub fn has_errors(&self) -> bool {
         self.items.iter().any(|d| d.severity == Severity::Error)
     }
 
     /// Whether an error of this kind was found so far.
-    pub(crate) fn has(&self, code: Code) -> bool {
+    pub fn has(&self, code: Code) -> bool {
         self.items.iter().any(|d| d.severity == Severity::Error && d.code == code)
     }
 
     /// Everything found, ordered by position. A mistake in a line that several targets share is
     /// said once.
-    pub(crate) fn finish(mut self) -> Diagnostics {
+    pub fn finish(mut self) -> Diagnostics {
         self.items.sort_by_key(|d| (d.line, d.column, std::cmp::Reverse(d.severity)));
         let mut items: Vec<Diagnostic> = Vec::new();
         for item in self.items {

@@ -9,14 +9,22 @@ use super::hint::syntax_hint;
 use super::node::{Entry, Kind, Node, Pos, Span, Spanned};
 use crate::bounds::{MAX_DEPTH, MAX_ENTRIES, MAX_NODES, MAX_STRING_BYTES};
 use crate::diagnostic::{Code, Sink};
+use crate::format::Format;
 use crate::render::quote;
 
 /// Reads one YAML document. Nothing comes back if the text is no YAML, has no content or exceeds
 /// a limit: there is no tree that could be looked at further. Duplicate keys and the like are
 /// reported, and the tree is given all the same.
-pub(crate) fn load(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
-    let mut loader =
-        Loader { text, sink, stack: Vec::new(), anchors: BTreeMap::new(), nodes: 0, root: None };
+pub fn load(format: &Format, text: &str, sink: &mut Sink<'_>) -> Option<Node> {
+    let mut loader = Loader {
+        format,
+        text,
+        sink,
+        stack: Vec::new(),
+        anchors: BTreeMap::new(),
+        nodes: 0,
+        root: None,
+    };
     match loader.run() {
         Ok(()) => loader.root,
         Err(Stop) => None,
@@ -27,6 +35,7 @@ pub(crate) fn load(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
 struct Stop;
 
 struct Loader<'t, 's, 'l> {
+    format: &'t Format,
     text: &'t str,
     sink: &'s mut Sink<'l>,
     stack: Vec<Frame>,
@@ -67,8 +76,9 @@ impl Loader<'_, '_, '_> {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        let hint = "put each run into its own file".to_owned();
-                        let message = "a run file holds one YAML document, found a second";
+                        let hint = "put each into its own file".to_owned();
+                        let name = self.format.root.name;
+                        let message = format!("{name} holds one YAML document, found a second");
                         self.sink.error(Code::Syntax, span, message, Some(hint));
                         return Err(Stop);
                     }
@@ -127,7 +137,7 @@ impl Loader<'_, '_, '_> {
             return Ok(());
         }
         let message = format!("more than {MAX_NODES} YAML nodes, aliases expanded");
-        let hint = "use a matrix instead of repeating targets".to_owned();
+        let hint = self.format.shorter.to_owned();
         self.sink.error(Code::TooLarge, span, message, Some(hint));
         Err(Stop)
     }
@@ -186,8 +196,10 @@ impl Loader<'_, '_, '_> {
                 "YAML tag {} is not supported",
                 quote(&format!("{}{}", tag.handle, tag.suffix))
             );
-            let hint = "a run file is plain data; files are not included and nothing is evaluated"
-                .to_owned();
+            let hint = format!(
+                "{} is plain data; files are not included and nothing is evaluated",
+                self.format.root.name
+            );
             self.sink.error(Code::Syntax, span, message, Some(hint));
             return Err(Stop);
         }

@@ -5,5 +5,5 @@ mod hint;
 mod load;
 mod node;
 
-pub(crate) use load::load;
-pub(crate) use node::{Entry, Kind, Node, Pos, Span, Spanned};
+pub use load::load;
+pub use node::{Entry, Kind, Node, Pos, Span, Spanned};

@@ -4,7 +4,7 @@ use crate::diagnostic::{Code, Sink};
 use crate::human::{ByteSize, HumanDuration};
 use crate::render::quote;
 use crate::suggest;
-use crate::table::{Extra, OFF, Object, Ty};
+use crate::table::{Extra, OFF, Object, Rule, Ty};
 use crate::yaml::{Kind, Node, Pos, Span};
 
 /// Reports everything in which the node differs from the type.
@@ -20,6 +20,7 @@ pub(crate) fn check(node: &Node, ty: &Ty, place: &str, sink: &mut Sink<'_>) {
                 wrong_type(node, place, "a string", sink);
             }
         }
+        Ty::Ruled(rule) => ruled(node, rule, place, sink),
         Ty::Scalar => {
             if node.scalar().is_none() {
                 wrong_type(node, place, "a string, number, or boolean", sink);
@@ -162,6 +163,17 @@ fn wrong_type(node: &Node, place: &str, expected: &str, sink: &mut Sink<'_>) {
     };
     let place = if place.is_empty() { "the file" } else { place };
     sink.error(Code::WrongType, span, format!("{place}: expected {expected}, found {found}"), hint);
+}
+
+fn ruled(node: &Node, rule: &Rule, place: &str, sink: &mut Sink<'_>) {
+    match node.string() {
+        None => wrong_type(node, place, "a string", sink),
+        Some(text) if !(rule.allows)(text) => {
+            let message = format!("{place}: {} is not {}", quote(text), rule.what);
+            sink.error(Code::BadValue, node.span, message, Some(rule.hint.to_owned()));
+        }
+        Some(_) => {}
+    }
 }
 
 fn integer(node: &Node, (min, max): (i64, i64), place: &str, sink: &mut Sink<'_>) {

@@ -2,37 +2,46 @@
 
 /// A place in the file: line and column (in characters), both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Pos {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+pub struct Pos {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
 }
 
 /// From a place up to, not including, another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: Pos,
-    pub(crate) end: Pos,
+pub struct Span {
+    /// Its first character.
+    pub start: Pos,
+    /// The character behind its last one.
+    pub end: Pos,
 }
 
 /// A value and where it was written.
 #[derive(Debug, Clone)]
-pub(crate) struct Spanned<T> {
-    pub(crate) value: T,
-    pub(crate) span: Span,
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub span: Span,
 }
 
 /// A node of the tree.
 #[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) kind: Kind,
-    pub(crate) span: Span,
+pub struct Node {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it was written.
+    pub span: Span,
 }
 
 /// What a node is.
 #[derive(Debug, Clone)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A string, number, boolean or null, told apart only when somebody asks.
     Scalar {
+        /// Its text, without quotes and escapes.
         text: String,
         /// Written without quotes, so that `true`, `null` and numbers mean more than their text.
         plain: bool,
@@ -40,23 +49,29 @@ pub(crate) enum Kind {
         /// file exactly as it is (no escapes, one line).
         verbatim: Option<usize>,
     },
+    /// A list.
     List(Vec<Node>),
+    /// A mapping, in the order of the file.
     Map(Vec<Entry>),
 }
 
 /// A key and its value.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) key: Spanned<String>,
-    pub(crate) value: Node,
+pub struct Entry {
+    /// The key.
+    pub key: Spanned<String>,
+    /// Its value.
+    pub value: Node,
     /// Copied from another mapping by `<<`.
-    pub(crate) merged: bool,
+    pub merged: bool,
 }
 
 // === impl Span ===
 
 impl Span {
-    pub(crate) fn at(line: usize, column: usize) -> Span {
+    /// A single character.
+    #[must_use]
+    pub fn at(line: usize, column: usize) -> Span {
         let start = Pos { line, column };
         Span { start, end: Pos { line, column: column + 1 } }
     }
@@ -66,12 +81,12 @@ impl Span {
 
 impl Node {
     /// The value of a key of a mapping.
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+    pub fn get(&self, key: &str) -> Option<&Node> {
         self.entries().iter().find(|e| e.key.value == key).map(|e| &e.value)
     }
 
     /// The entries of a mapping; none for anything else.
-    pub(crate) fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[Entry] {
         match &self.kind {
             Kind::Map(entries) => entries,
             _ => &[],
@@ -79,7 +94,7 @@ impl Node {
     }
 
     /// The items of a list; none for anything else.
-    pub(crate) fn items(&self) -> &[Node] {
+    pub fn items(&self) -> &[Node] {
         match &self.kind {
             Kind::List(items) => items,
             _ => &[],
@@ -87,7 +102,7 @@ impl Node {
     }
 
     /// The text of any scalar except null.
-    pub(crate) fn scalar(&self) -> Option<&str> {
+    pub fn scalar(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar { text, .. } if !self.is_null() => Some(text),
             _ => None,
@@ -95,7 +110,7 @@ impl Node {
     }
 
     /// The text of a scalar that YAML takes for a string.
-    pub(crate) fn string(&self) -> Option<&str> {
+    pub fn string(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar { text, plain, .. } if !plain || plain_type(text) == "a string" => {
                 Some(text)
@@ -105,7 +120,7 @@ impl Node {
     }
 
     /// The value of `true` or `false`.
-    pub(crate) fn boolean(&self) -> Option<bool> {
+    pub fn boolean(&self) -> Option<bool> {
         match self.plain()? {
             "true" | "True" | "TRUE" => Some(true),
             "false" | "False" | "FALSE" => Some(false),
@@ -114,17 +129,19 @@ impl Node {
     }
 
     /// The value of a whole number in decimal digits.
-    pub(crate) fn integer(&self) -> Option<i128> {
+    pub fn integer(&self) -> Option<i128> {
         let text = self.plain()?;
         if is_integer(text) { text.parse().ok() } else { None }
     }
 
-    pub(crate) fn is_null(&self) -> bool {
+    /// Whether it is nothing: `null`, `~`, or no text at all.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
         self.plain().is_some_and(is_null)
     }
 
     /// The text of an unquoted scalar.
-    pub(crate) fn plain(&self) -> Option<&str> {
+    pub fn plain(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar { text, plain: true, .. } => Some(text),
             _ => None,
@@ -132,7 +149,7 @@ impl Node {
     }
 
     /// What this is, in words, for "expected X, found Y".
-    pub(crate) fn describe(&self) -> &'static str {
+    pub fn describe(&self) -> &'static str {
         match &self.kind {
             Kind::List(_) => "a list",
             Kind::Map(_) => "a mapping",
@@ -142,7 +159,7 @@ impl Node {
     }
 
     /// Where the text of a scalar begins, if it stands in the file exactly as it is.
-    pub(crate) fn verbatim(&self) -> Option<Span> {
+    pub fn verbatim(&self) -> Option<Span> {
         match &self.kind {
             Kind::Scalar { verbatim: Some(_), .. } => Some(self.within(0, 1)),
             _ => None,
@@ -151,7 +168,7 @@ impl Node {
 
     /// Where `length` characters from the given character of a scalar's text stand in the file;
     /// the whole scalar where that cannot be told (escapes, several lines).
-    pub(crate) fn within(&self, from: usize, length: usize) -> Span {
+    pub fn within(&self, from: usize, length: usize) -> Span {
         match &self.kind {
             Kind::Scalar { verbatim: Some(offset), .. } => {
                 let Pos { line, column } = self.span.start;

@@ -1,10 +1,10 @@
-//! Places in a run file, for those who check what this crate cannot: whether a kubeconfig that the
+//! Places in a file, for those who check what this crate cannot: whether a kubeconfig that the
 //! file names can be read, say.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::render::printable;
 
-/// A place in a run file.
+/// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// Line, from 1.

@@ -113,7 +113,7 @@ fn window(line: &str, column: usize) -> (String, usize) {
 
 /// Text safe for a terminal: one visible character for each control character, so that columns
 /// stay right and no escape sequence of the file reaches the terminal.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let bidi = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     text.chars()
         .map(|c| match c {
@@ -125,7 +125,7 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// User-written text within a message: in quotes, printable, and not too long.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let mut shown = printable(&text.chars().take(QUOTE).collect::<String>());
     if text.chars().count() > QUOTE {
         shown.push('…');

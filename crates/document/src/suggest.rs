@@ -1,7 +1,7 @@
 //! "Did you mean": the known word nearest to one that is not known.
 
 /// The known word that a misspelt one most likely stands for.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A stranger of any length is not worth a comparison that costs its square.
     if word.len() > 64 {
         return None;
@@ -22,7 +22,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// A hint that names the nearest word or, without one, all of them.
-pub(crate) fn hint(word: &str, known: &[&str]) -> Option<String> {
+pub fn hint(word: &str, known: &[&str]) -> Option<String> {
     match nearest(word, known.iter().copied()) {
         Some(found) => Some(format!("did you mean {found:?}?")),
         None if known.is_empty() => None,

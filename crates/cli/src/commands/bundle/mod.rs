@@ -1,0 +1,115 @@
+//! `multibeam bundle`: submissions out of the results of runs.
+
+mod product;
+mod write;
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use multibeam_bundle::facts::Run;
+use multibeam_bundle::{Submission, plan, unused};
+use multibeam_conformance::report::{self, Format};
+use multibeam_conformance::{Checked, Request, Verdict, qualifying_with};
+
+use super::fail;
+use super::verify::{catalog, exit_of_verdict, paint};
+use crate::args::{BundleArgs, ColorChoice};
+use crate::exit::Exit;
+use crate::output;
+use crate::results_of::ResultsOf;
+use write::Writer;
+
+/// What became of one submission.
+struct Made {
+    checked: Checked,
+    /// Where it is; nothing when it was refused.
+    directory: Option<PathBuf>,
+}
+
+/// Makes a submission of each target, and says where they are.
+#[must_use]
+pub(super) fn run(args: &BundleArgs, color: ColorChoice) -> Exit {
+    match all(args, color) {
+        Ok(made) => show(color, &made),
+        Err(exit) => exit,
+    }
+}
+
+fn all(args: &BundleArgs, color: ColorChoice) -> Result<Vec<Made>, Exit> {
+    let results = match args.runs.as_slice() {
+        [] => vec![ResultsOf::open(&args.results, None)?],
+        runs => runs
+            .iter()
+            .map(|run| ResultsOf::open(&args.results, Some(run)))
+            .collect::<Result<_, _>>()?,
+    };
+    let runs = results.iter().map(ResultsOf::facts).collect::<Result<Vec<Run>, _>>()?;
+    let file = product::file(args, color)?;
+    let submissions =
+        plan(&runs, &file, &args.target).map_err(|error| fail(Exit::INPUT, &error))?;
+    for name in unused(&runs, &file) {
+        eprintln!("note: the product file speaks of a target {name}, which none of the runs has");
+    }
+    let mut request = request(args, &submissions)?;
+    if request.qualifying.is_empty() {
+        request.qualifying.clone_from(&file.qualifying);
+    }
+    let writer = Writer { args, request };
+    let mut made = Vec::new();
+    let mut sums = String::new();
+    for submission in &submissions {
+        let (run, results) = (&runs[submission.run], &results[submission.run]);
+        made.push(writer.make(submission, run, &results.directory, &mut sums)?);
+    }
+    if args.archive && !sums.is_empty() {
+        write::text(&args.to.join("SHA256SUMS"), &sums)?;
+    }
+    Ok(made)
+}
+
+fn request(args: &BundleArgs, submissions: &[Submission<'_>]) -> Result<Request, Exit> {
+    let releases: BTreeSet<_> = submissions.iter().map(|submission| submission.release).collect();
+    if releases.len() > 1 && (args.suite.is_some() || args.required.is_some()) {
+        let releases: Vec<String> = releases.iter().map(ToString::to_string).collect();
+        eprintln!(
+            "error: --suite and --required are of one release, and there are {} (hint: choose targets of one with --target)",
+            releases.join(", ")
+        );
+        return Err(Exit::INPUT);
+    }
+    Ok(Request {
+        qualifying: args.latest.map(qualifying_with).unwrap_or_default(),
+        catalog: catalog(args.suite.as_deref(), args.required.as_deref())?,
+        strict: args.strict,
+        ..Request::default()
+    })
+}
+
+fn show(color: ColorChoice, made: &[Made]) -> Exit {
+    let refused: Vec<&Made> = made.iter().filter(|made| made.directory.is_none()).collect();
+    let worst = refused.iter().map(|made| made.checked.verdict).max();
+    let exit = worst.map_or(Exit::SUCCESS, exit_of_verdict);
+    let checked: Vec<Checked> = made.iter().map(|made| made.checked.clone()).collect();
+    let format = Format::Text(paint(color));
+    let printed = output::print(|out| {
+        report::write(out, format, &checked)?;
+        writeln!(out)?;
+        for made in made {
+            let place = &made.checked.place;
+            match (&made.directory, made.checked.verdict) {
+                (Some(_), Verdict::Verified) => writeln!(out, "wrote {place}")?,
+                (Some(_), verdict) => writeln!(out, "wrote {place}, forced: it is {verdict}")?,
+                (None, verdict) => writeln!(out, "refused {place}: it is {verdict}")?,
+            }
+        }
+        Ok(())
+    });
+    if let Err(exit) = printed {
+        return exit;
+    }
+    if !refused.is_empty() {
+        eprintln!("note: what is refused was not written; --force writes it all the same");
+    }
+    exit
+}

@@ -1,0 +1,178 @@
+//! Writes one submission beside where it goes, verifies it there, and only then moves it.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use multibeam_bundle::facts::Run;
+use multibeam_bundle::{
+    FILES, Reproduction, Submission, archive, product_yaml, pull_request, readme,
+};
+use multibeam_conformance::{Checked, PullRequest, Request, Verdict, input, verify};
+use multibeam_export::Input;
+
+use super::Made;
+use crate::args::BundleArgs;
+use crate::commands::export::whole;
+use crate::commands::fail;
+use crate::commands::verify::exit_of;
+use crate::exit::Exit;
+use crate::files::FilesError;
+
+/// Where pull requests are described: not in a submission, which has four files.
+const PULL_REQUESTS: &str = "pull-requests";
+
+/// Writes submissions.
+pub(super) struct Writer<'a> {
+    pub(super) args: &'a BundleArgs,
+    /// What every submission is held against, besides what is its own.
+    pub(super) request: Request,
+}
+
+// === impl Writer ===
+
+impl Writer<'_> {
+    /// Makes one submission of the target's files in the run's directory, and adds its checksums.
+    pub(super) fn make(
+        &self,
+        submission: &Submission<'_>,
+        run: &Run,
+        results: &Path,
+        sums: &mut String,
+    ) -> Result<Made, Exit> {
+        let to = &self.args.to;
+        let place = to.join(submission.directory());
+        // Verified under its own name, in a directory that nobody takes for a submission.
+        let staging = to.join(format!(".{}.part", submission.name()));
+        let staged = staging.join(submission.directory());
+        remove(&staging)?;
+        let made = self.fill(submission, run, results, &staged).and_then(|()| {
+            let checked = self.check(submission, &staged, &place)?;
+            if checked.verdict != Verdict::Verified && !self.args.force {
+                return Ok(Made { checked, directory: None });
+            }
+            replace(&staged, &place)?;
+            self.describe(submission, &checked)?;
+            if self.args.archive {
+                self.archive(submission, &place, sums)?;
+            }
+            Ok(Made { checked, directory: Some(place) })
+        });
+        remove(&staging)?;
+        made
+    }
+
+    fn fill(
+        &self,
+        submission: &Submission<'_>,
+        run: &Run,
+        results: &Path,
+        staged: &Path,
+    ) -> Result<(), Exit> {
+        let from = results.join(&submission.target.dir);
+        let paths = ["e2e.log", "junit_01.xml"].map(|name| from.join(name));
+        let found = input::collect(&paths).map_err(|error| fail(exit_of(&error), &error))?;
+        let Some(evidence) = found.first() else { return Err(Exit::INPUT) };
+        let multibeam = env!("CARGO_PKG_VERSION");
+        let readme = readme(&Reproduction { submission, run, evidence, multibeam });
+        text(&staged.join("README.md"), &readme)?;
+        text(&staged.join("PRODUCT.yaml"), &product_yaml::text(&submission.product))?;
+        for path in &paths {
+            let copied = staged.join(path.file_name().unwrap_or_default());
+            fs::copy(path, &copied).map_err(|error| unwritten(&copied, error))?;
+        }
+        Ok(())
+    }
+
+    fn check(
+        &self,
+        submission: &Submission<'_>,
+        staged: &Path,
+        place: &Path,
+    ) -> Result<Checked, Exit> {
+        let found = input::collect(&[staged.to_owned()]);
+        let mut found = found.map_err(|error| fail(exit_of(&error), &error))?;
+        let Some(evidence) = found.first_mut() else { return Err(Exit::INPUT) };
+        evidence.place = place.display().to_string();
+        let pull_request = PullRequest {
+            title: Some(pull_request::title(submission)),
+            files: Some(pull_request::files(submission)),
+            commits: None,
+        };
+        Ok(verify(evidence, &Request { pull_request, ..self.request.clone() }))
+    }
+
+    /// Title and text of the pull request.
+    fn describe(&self, submission: &Submission<'_>, checked: &Checked) -> Result<(), Exit> {
+        let directory = self.args.to.join(PULL_REQUESTS).join(submission.name());
+        text(&directory.join("title.txt"), &format!("{}\n", pull_request::title(submission)))?;
+        text(&directory.join("body.md"), &pull_request::body(submission, checked))
+    }
+
+    fn archive(
+        &self,
+        submission: &Submission<'_>,
+        place: &Path,
+        sums: &mut String,
+    ) -> Result<(), Exit> {
+        let unread = |error: io::Error| {
+            eprintln!("error: cannot read {}: {error}", place.display());
+            Exit::ENVIRONMENT
+        };
+        let opened = FILES.map(|name| File::open(place.join(name)));
+        let mut files = opened.into_iter().collect::<io::Result<Vec<File>>>().map_err(unread)?;
+        let mut inputs = Vec::new();
+        for (name, file) in FILES.into_iter().zip(&mut files) {
+            let bytes = file.metadata().map_err(unread)?.len();
+            inputs.push(Input { name, bytes, content: file });
+        }
+        let name = format!("{}.tar.gz", submission.name());
+        let path = self.args.to.join(&name);
+        whole(&path, |out| archive::write(submission, &mut inputs, out))?;
+        let of_files =
+            FILES.map(|name| (format!("{}/{name}", submission.directory()), place.join(name)));
+        for (name, path) in of_files.into_iter().chain([(name, path)]) {
+            let line = File::open(path).and_then(|file| archive::checksum(&name, file));
+            sums.push_str(&line.map_err(unread)?);
+        }
+        Ok(())
+    }
+}
+
+/// Puts a submission where it goes. What lay there before may only have been one.
+fn replace(staged: &Path, place: &Path) -> Result<(), Exit> {
+    let failed = |error: io::Error| unwritten(place, error);
+    if place.exists() {
+        for entry in fs::read_dir(place).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if !FILES.iter().any(|known| name == *known) {
+                eprintln!(
+                    "error: {} holds {}, which is no file of a submission (hint: move it away, or choose another --to)",
+                    place.display(),
+                    Path::new(&name).display()
+                );
+                return Err(Exit::INPUT);
+            }
+        }
+        fs::remove_dir_all(place).map_err(failed)?;
+    }
+    fs::create_dir_all(place.parent().unwrap_or(place)).map_err(failed)?;
+    fs::rename(staged, place).map_err(failed)
+}
+
+/// Writes a small file, and the directories above it.
+pub(super) fn text(path: &Path, content: &str) -> Result<(), Exit> {
+    whole(path, |out| Ok(out.write_all(content.as_bytes())?))
+}
+
+/// Removes what an earlier call may have left.
+fn remove(staging: &PathBuf) -> Result<(), Exit> {
+    match fs::remove_dir_all(staging) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(staging, error)),
+        _ => Ok(()),
+    }
+}
+
+fn unwritten(path: &Path, source: io::Error) -> Exit {
+    fail(Exit::ENVIRONMENT, &FilesError::Write { path: path.to_owned(), source })
+}
