@@ -57,14 +57,13 @@ fn cases_come_with_names_states_and_lines() {
 #[test]
 fn names_escaped_twice_are_read_as_the_bot_reads_them() {
     let name = |name: &str| {
-        let case =
-            Case {
-                name: name.into(),
-                line: 1,
-                state: CaseState::Passed,
-                time: String::new(),
-                message: String::new(),
-            };
+        let case = Case {
+            name: name.into(),
+            line: 1,
+            state: CaseState::Passed,
+            time: String::new(),
+            message: String::new(),
+        };
         case.required_name()
     };
     assert_eq!(name("[It] a &#39;b&#39; &#34;c&#34; -&gt; [It] d"), "a 'b' \"c\" -> [It] d");
