@@ -108,11 +108,13 @@ fn gated(limits: Limits) -> (Handle, MemoryDisk, Receiver<usize>, Sender<bool>) 
 }
 
 /// The commands on a disk, in order.
+/// What the log has of others' commands: a leader raises the format of its own accord.
 fn commands(disk: &MemoryDisk) -> Vec<Command> {
     let reader = disk.reader();
     let entries = (1..=disk.recovered().unwrap().last).filter_map(|i| reader.entry(i).unwrap());
     let data = entries.map(|entry| entry.data).filter(|data| !data.is_empty());
-    data.map(|data| Command::decode(&data).unwrap()).collect()
+    let all = data.map(|data| Command::decode(&data).unwrap());
+    all.filter(|command| !matches!(command, Command::Raise { .. })).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
