@@ -10,6 +10,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
+    /// The version of Multibeam that made the results; empty where none was written down.
+    #[serde(default)]
+    pub multibeam: String,
     /// Its id.
     pub run: String,
     /// The mode that selected its specs, if one did.

@@ -21,7 +21,8 @@ mod run_file;
 
 pub use plan::{PlanError, Submission, plan, unused};
 pub use product_file::{
-    EXAMPLE, FIELDS, FieldInfo, Parsed, Product, ProductFile, parse, schema, schema_text,
+    EXAMPLE, FIELDS, FieldInfo, Parsed, Product, ProductFile, is_product_file, parse, schema,
+    schema_text,
 };
 pub use readme::{Reproduction, readme};
 

@@ -26,8 +26,6 @@ pub struct Reproduction<'a> {
     pub run: &'a Run,
     /// What its log and JUnit file tell.
     pub evidence: &'a Evidence,
-    /// The version of Multibeam.
-    pub multibeam: &'a str,
 }
 
 /// The text of README.md.
@@ -88,7 +86,9 @@ fn facts(out: &mut String, of: &Reproduction<'_>, suite: &Suite) {
     row("suite", cell(suite.version.as_deref().unwrap_or("unknown")));
     row("SHA-256 of the suite", cell(&suite.digest));
     row("Ginkgo", cell(&suite.ginkgo));
-    row("Multibeam", cell(of.multibeam));
+    if !of.run.multibeam.is_empty() {
+        row("Multibeam", cell(&of.run.multibeam));
+    }
     row("run and target", format!("{}, {}", cell(&of.run.run), cell(&target.name)));
     for (key, value) in &target.labels {
         row(&cell(key), cell(value));

@@ -96,7 +96,7 @@ pub enum Command {
     Runs(RunsArgs),
     /// Show, write, or add how long specs took in earlier runs: plans and schedules rest on it.
     History(HistoryArgs),
-    /// Check a run file, or print the JSON schema of run files.
+    /// Check a run file or a product file, or print the JSON schema of such files.
     Check(CheckArgs),
     /// Hold results or a submission against the rules of the certification.
     Verify(Box<VerifyArgs>),
@@ -181,15 +181,31 @@ pub enum Example {
 /// `multibeam check`
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// The run file.
+    /// The run file, or the product file of `bundle`.
     #[arg(short, long, value_name = "FILE", required_unless_present = "schema")]
     pub file: Option<PathBuf>,
     /// Print mistakes as JSON.
     #[arg(long)]
     pub json: bool,
-    /// Print the JSON schema of run files instead.
-    #[arg(long, conflicts_with = "file")]
-    pub schema: bool,
+    /// Print the JSON schema of such files instead.
+    #[arg(
+        long,
+        value_name = "OF",
+        conflicts_with = "file",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "run"
+    )]
+    pub schema: Option<SchemaOf>,
+}
+
+/// What files a schema is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Run files.
+    Run,
+    /// Product files.
+    Product,
 }
 
 /// `multibeam plan`

@@ -118,9 +118,13 @@ fn three_releases_become_three_submissions() {
     // Every archive is a submission as well, and nothing of it depends on when it was made.
     let (code, text, _) = run(at, &["verify", "bundle/v1.36-turbo.tar.gz", "--strict"]);
     assert_eq!(code, 0, "{text}");
-    let (code, _, _) = run(at, &["bundle", "--archive"]);
+    let (code, text, _) = run(at, &["bundle", "--archive", "--json"]);
     assert_eq!(code, 0);
     assert!(files(&at.join("bundle")) == written);
+    let told: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&told["format"], &told["verdict"]), (&json!(1), &json!("verified")), "{text}");
+    let places = ["v1.34", "v1.35", "v1.36"].map(|release| format!("bundle/{release}/turbo"));
+    assert_eq!((&told["written"], &told["refused"]), (&json!(places), &json!([])), "{text}");
 }
 
 #[test]
@@ -143,6 +147,10 @@ fn what_verify_rejects_is_refused_unless_forced() {
     let names: Vec<String> = files(&at.join("bundle")).into_keys().collect();
     assert_eq!(names.len(), 6, "{names:?}");
     assert!(names.iter().all(|name| name.contains("v1.35")), "{names:?}");
+
+    let (code, text, _) = run(at, &["bundle", "--json"]);
+    let told: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &told["refused"]), (1, &json!(["bundle/v1.36/turbo"])), "{text}");
 
     let (code, text, _) = run(at, &["bundle", "--force", "--target", "v1.36"]);
     assert_eq!(code, 0, "{text}");
@@ -184,6 +192,9 @@ fn wrong_input_is_said_before_anything_is_written() {
     let wrong =
         text.replacen("vendor:", "vendro:", 1).replacen("version: v1.7.4", "version: 1.30", 1);
     fs::write(at.join("wrong.yaml"), wrong).unwrap();
+    let (code, _, errors) = run(at, &["check", "-f", "wrong.yaml"]);
+    assert_eq!(code, 3, "{errors}");
+    assert!(errors.contains("(hint: did you mean \"vendor\"?)"), "{errors}");
     refused(&["--product", "wrong.yaml"], "(hint: did you mean \"vendor\"?)");
     refused(&["--product", "wrong.yaml"], "(hint: put it in quotes)");
     // What is no submission is not replaced by one.
@@ -199,6 +210,23 @@ fn wrong_input_is_said_before_anything_is_written() {
     refused(&[], "two targets for v1.36/turbo");
     write_run(at, &directory, vec![target("v1.36", "v1.36.0"), target("v1.35", "v1.35.0")]);
     refused(&["--required", "x.yaml"], "--suite and --required are of one release");
+}
+
+#[test]
+fn product_files_are_checked_by_themselves() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    product(at);
+    let (code, text, errors) = run(at, &["check", "-f", "product.yaml"]);
+    assert_eq!((code, text.as_str(), errors.as_str()), (0, "product.yaml: good\n", ""));
+    let text = fs::read_to_string(at.join("product.yaml")).unwrap();
+    fs::write(at.join("product.yaml"), text.replacen("directory: turbo", "directory: a/b", 1)).unwrap();
+    let (code, text, _) = run(at, &["check", "-f", "product.yaml", "--json"]);
+    let told: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &told["items"][0]["severity"]), (3, &json!("error")), "{text}");
+    let (code, text, _) = run(at, &["check", "--schema=product"]);
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &schema["title"]), (0, &json!("Multibeam product file")), "{text}");
 }
 
 #[test]

@@ -53,6 +53,18 @@ pub fn parse<T>(
     }
 }
 
+/// Whether a file says that its `kind` is the format's, whatever else is wrong with it.
+#[must_use]
+pub fn says(format: &Format, bytes: &[u8]) -> bool {
+    if bytes.len() > MAX_FILE_BYTES {
+        return false;
+    }
+    let text = String::from_utf8_lossy(bytes);
+    // What is wrong with the text is for whoever reads the file.
+    let root = yaml::load(format, &text, &mut Sink::new("", &text));
+    root.is_some_and(|root| root.get("kind").and_then(Node::scalar) == Some(format.kind))
+}
+
 fn not_utf8(file_name: &str, bytes: &[u8], good: usize) -> Diagnostics {
     let good = String::from_utf8_lossy(&bytes[..good]);
     let line = good.matches('\n').count() + 1;

@@ -27,6 +27,9 @@ pub const RUN_JSON_FORMAT: u32 = 1;
 pub struct RunJson {
     /// [`RUN_JSON_FORMAT`].
     pub format: u32,
+    /// The version of Multibeam that made the results; empty where none was written down.
+    #[serde(default)]
+    pub multibeam: String,
     /// Its id.
     pub run: String,
     /// Its name.
@@ -238,6 +241,7 @@ impl RunJson {
         let verdicts: Option<Vec<Verdict>> = targets.iter().map(|target| target.verdict).collect();
         Ok(Self {
             format: RUN_JSON_FORMAT,
+            multibeam: env!("CARGO_PKG_VERSION").to_owned(),
             run: record.run.0.clone(),
             name: spec.name.clone(),
             rerun_of: spec.rerun_of.clone(),

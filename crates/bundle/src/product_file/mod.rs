@@ -65,6 +65,12 @@ pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     Ok(Parsed { file, warnings })
 }
 
+/// Whether a file is meant to be a product file.
+#[must_use]
+pub fn is_product_file(bytes: &[u8]) -> bool {
+    multibeam_document::says(&FORMAT, bytes)
+}
+
 /// The JSON schema (draft 2020-12) of product files, for editors.
 #[must_use]
 pub fn schema() -> Value {

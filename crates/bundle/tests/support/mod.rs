@@ -73,5 +73,5 @@ impl Bundle {
 pub(crate) fn readme_of(submission: &Submission<'_>, run: &Run, files: &Path) -> String {
     let paths = ["e2e.log", "junit_01.xml"].map(|name| files.join(name));
     let evidence = input::collect(&paths).unwrap().remove(0);
-    readme(&Reproduction { submission, run, evidence: &evidence, multibeam: "0.1.0" })
+    readme(&Reproduction { submission, run, evidence: &evidence })
 }

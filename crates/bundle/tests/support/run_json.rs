@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// A run of one target, as `run.json` tells of it.
 pub(crate) fn run_json() -> Value {
     json!({
-        "format": 1, "run": "20260101-000000-aaaa", "name": "night", "rerunOf": null,
+        "format": 1, "multibeam": "0.1.0", "run": "20260101-000000-aaaa", "name": "night", "rerunOf": null,
         "notCertifiable": [], "started": "2026-01-01T00:00:00Z", "ended": "2026-01-01T01:00:00Z",
         "cancelledBy": null, "resumed": [], "verdict": "passed", "seed": 7, "matrixJunit": false,
         "cleaned": [],

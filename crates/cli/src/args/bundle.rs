@@ -68,4 +68,8 @@ pub struct BundleArgs {
     /// Let warnings count like errors.
     #[arg(long)]
     pub strict: bool,
+
+    /// Print one JSON object: what `verify --json` prints, and what was written and refused.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -5,17 +5,25 @@ use std::path::Path;
 use multibeam_runfile as runfile;
 use serde_json::{Value, json};
 
-use crate::args::{CheckArgs, ColorChoice};
+use super::bundle::read_product;
+use crate::args::{CheckArgs, ColorChoice, SchemaOf};
 use crate::exit::Exit;
 use crate::view::count;
 use crate::{convert, load, output};
 
-/// Says whether a run file is good, or prints the schema of run files.
+/// Says whether a run file or a product file is good, or prints the schema of such files.
 #[must_use]
 pub fn run(args: &CheckArgs, color: ColorChoice) -> Exit {
     match &args.file {
         // The command line asks for one of the two.
-        None => print(&runfile::schema_text(), Exit::SUCCESS),
+        None => {
+            let text = match args.schema.unwrap_or(SchemaOf::Run) {
+                SchemaOf::Run => runfile::schema_text(),
+                SchemaOf::Product => multibeam_bundle::schema_text(),
+            };
+            print(&text, Exit::SUCCESS)
+        }
+        Some(file) if is_product_file(file) => check_product(file, args.json, color),
         Some(file) if args.json => check_json(file),
         Some(file) => match load::load(file, None, color) {
             Ok(loaded) => {
@@ -26,6 +34,30 @@ pub fn run(args: &CheckArgs, color: ColorChoice) -> Exit {
             }
             Err(exit) => exit,
         },
+    }
+}
+
+/// Whether a file is meant to be a product file. Standard input is read only once, by whoever takes
+/// it for a run file.
+fn is_product_file(file: &Path) -> bool {
+    file != Path::new("-")
+        && std::fs::read(file).is_ok_and(|bytes| multibeam_bundle::is_product_file(&bytes))
+}
+
+fn check_product(file: &Path, json: bool, color: ColorChoice) -> Exit {
+    if !json {
+        return match read_product(file, color) {
+            Ok(_) => print(&format!("{}: good\n", file.display()), Exit::SUCCESS),
+            Err(exit) => exit,
+        };
+    }
+    let (bytes, _) = match load::read(file) {
+        Ok(read) => read,
+        Err(exit) => return exit,
+    };
+    match multibeam_bundle::parse(&file.display().to_string(), &bytes) {
+        Ok(parsed) => print_json(&parsed.warnings.to_json(), Exit::SUCCESS),
+        Err(mistakes) => print_json(&mistakes.to_json(), Exit::INPUT),
     }
 }
 
@@ -49,9 +81,11 @@ fn check_json(file: &Path) -> Exit {
             }
         }
     };
-    let mut text = serde_json::to_string_pretty(&found).expect("a JSON value always serializes");
-    text.push('\n');
-    print(&text, exit)
+    print_json(&found, exit)
+}
+
+fn print_json(found: &Value, exit: Exit) -> Exit {
+    print(&format!("{found:#}\n"), exit)
 }
 
 /// Adds a mistake that concerns the file as a whole.

@@ -60,10 +60,13 @@ struct Open<'a> {
     rules: Vec<Rule>,
 }
 
+/// What came out of some places, as the object that [`Format::Json`](super::Format::Json) prints.
+pub fn document(all: &[Checked]) -> impl Serialize + '_ {
+    Document { format: FORMAT, verdict: verdict(all), places: all.iter().map(place).collect() }
+}
+
 pub(super) fn write(out: &mut impl Write, all: &[Checked]) -> io::Result<()> {
-    let places = all.iter().map(place).collect();
-    let document = Document { format: FORMAT, verdict: verdict(all), places };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    serde_json::to_writer_pretty(&mut *out, &document(all))?;
     writeln!(out)
 }
 

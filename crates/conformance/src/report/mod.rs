@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 pub use conformance::{diff_json, diff_text, list_json, list_text, stats_json, stats_text};
+pub use json::document;
 pub use paint::Paint;
 pub use text::rules_text;
 

@@ -3,14 +3,17 @@
 mod product;
 mod write;
 
+pub(super) use product::read as read_product;
+
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use multibeam_bundle::facts::Run;
 use multibeam_bundle::{Submission, plan, unused};
 use multibeam_conformance::report::{self, Format};
 use multibeam_conformance::{Checked, Request, Verdict, qualifying_with};
+use serde::Serialize;
 
 use super::fail;
 use super::verify::{catalog, exit_of_verdict, paint};
@@ -31,7 +34,7 @@ struct Made {
 #[must_use]
 pub(super) fn run(args: &BundleArgs, color: ColorChoice) -> Exit {
     match all(args, color) {
-        Ok(made) => show(color, &made),
+        Ok(made) => show(args, color, &made),
         Err(exit) => exit,
     }
 }
@@ -86,24 +89,39 @@ fn request(args: &BundleArgs, submissions: &[Submission<'_>]) -> Result<Request,
     })
 }
 
-fn show(color: ColorChoice, made: &[Made]) -> Exit {
-    let refused: Vec<&Made> = made.iter().filter(|made| made.directory.is_none()).collect();
+/// What was made, as one JSON object.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    #[serde(flatten)]
+    checked: T,
+    /// Places of submissions that are there now.
+    written: Vec<&'a str>,
+    /// Places of those that are not, since they are not verified.
+    refused: Vec<&'a str>,
+}
+
+fn show(args: &BundleArgs, color: ColorChoice, made: &[Made]) -> Exit {
+    let (written, refused): (Vec<&Made>, Vec<&Made>) =
+        made.iter().partition(|made| made.directory.is_some());
     let worst = refused.iter().map(|made| made.checked.verdict).max();
     let exit = worst.map_or(Exit::SUCCESS, exit_of_verdict);
     let checked: Vec<Checked> = made.iter().map(|made| made.checked.clone()).collect();
-    let format = Format::Text(paint(color));
-    let printed = output::print(|out| {
-        report::write(out, format, &checked)?;
-        writeln!(out)?;
-        for made in made {
-            let place = &made.checked.place;
-            match (&made.directory, made.checked.verdict) {
-                (Some(_), Verdict::Verified) => writeln!(out, "wrote {place}")?,
-                (Some(_), verdict) => writeln!(out, "wrote {place}, forced: it is {verdict}")?,
-                (None, verdict) => writeln!(out, "refused {place}: it is {verdict}")?,
-            }
+    let printed = output::print(|out| match args.json {
+        true => {
+            let places = |made: &[&'_ Made]| made.iter().map(|made| made.checked.place.as_str());
+            let document = Document {
+                checked: report::document(&checked),
+                written: places(&written).collect(),
+                refused: places(&refused).collect(),
+            };
+            serde_json::to_writer_pretty(&mut *out, &document)?;
+            writeln!(out)
         }
-        Ok(())
+        false => {
+            report::write(out, Format::Text(paint(color)), &checked)?;
+            writeln!(out)?;
+            made.iter().try_for_each(|made| line(out, made))
+        }
     });
     if let Err(exit) = printed {
         return exit;
@@ -112,4 +130,14 @@ fn show(color: ColorChoice, made: &[Made]) -> Exit {
         eprintln!("note: what is refused was not written; --force writes it all the same");
     }
     exit
+}
+
+/// What became of one submission, in words.
+fn line(out: &mut impl io::Write, made: &Made) -> io::Result<()> {
+    let place = &made.checked.place;
+    match (&made.directory, made.checked.verdict) {
+        (Some(_), Verdict::Verified) => writeln!(out, "wrote {place}"),
+        (Some(_), verdict) => writeln!(out, "wrote {place}, forced: it is {verdict}"),
+        (None, verdict) => writeln!(out, "refused {place}: it is {verdict}"),
+    }
 }

@@ -18,19 +18,27 @@ pub(super) fn file(args: &BundleArgs, color: ColorChoice) -> Result<ProductFile,
     let path = args.product.as_deref().unwrap_or(Path::new(DEFAULT));
     let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
     match fs::read(path) {
-        Ok(bytes) => read(path, &bytes, color),
+        Ok(bytes) => parsed(path, &bytes, color),
         Err(error) if error.kind() == ErrorKind::NotFound && args.product.is_none() && can_ask => {
             asked(path)
         }
-        Err(error) => {
-            eprintln!("error: cannot read the product file {}: {error}", path.display());
-            eprintln!("  (hint: `multibeam init --example product > {DEFAULT}` writes one)");
-            Err(Exit::INPUT)
-        }
+        Err(error) => Err(unread(path, &error)),
     }
 }
 
-fn read(path: &Path, bytes: &[u8], color: ColorChoice) -> Result<ProductFile, Exit> {
+/// Reads a product file. Mistakes and warnings go to standard error.
+pub(in crate::commands) fn read(path: &Path, color: ColorChoice) -> Result<ProductFile, Exit> {
+    let bytes = fs::read(path).map_err(|error| unread(path, &error))?;
+    parsed(path, &bytes, color)
+}
+
+fn unread(path: &Path, error: &io::Error) -> Exit {
+    eprintln!("error: cannot read the product file {}: {error}", path.display());
+    eprintln!("  (hint: `multibeam init --example product > {DEFAULT}` writes one)");
+    Exit::INPUT
+}
+
+fn parsed(path: &Path, bytes: &[u8], color: ColorChoice) -> Result<ProductFile, Exit> {
     let (found, file) = match parse(&path.display().to_string(), bytes) {
         Ok(parsed) => (parsed.warnings, Ok(parsed.file)),
         Err(mistakes) => (mistakes, Err(Exit::INPUT)),

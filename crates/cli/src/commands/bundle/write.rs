@@ -73,8 +73,7 @@ impl Writer<'_> {
         let paths = ["e2e.log", "junit_01.xml"].map(|name| from.join(name));
         let found = input::collect(&paths).map_err(|error| fail(exit_of(&error), &error))?;
         let Some(evidence) = found.first() else { return Err(Exit::INPUT) };
-        let multibeam = env!("CARGO_PKG_VERSION");
-        let readme = readme(&Reproduction { submission, run, evidence, multibeam });
+        let readme = readme(&Reproduction { submission, run, evidence });
         text(&staged.join("README.md"), &readme)?;
         text(&staged.join("PRODUCT.yaml"), &product_yaml::text(&submission.product))?;
         for path in &paths {
