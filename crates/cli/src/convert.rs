@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use multibeam_model::run::{
-    ClusterSpec, Limits, RunMode, RunSpec, SpecTimeout, SuiteSpec, TargetSpec,
+    ClusterSpec, Concurrency, Limits, RunMode, RunSpec, SpecTimeout, SuiteSpec, TagLimit,
+    TargetSpec,
 };
 use multibeam_runfile::{Cleanup, Cluster, HumanDuration, RunFile, Suite};
 use thiserror::Error;
@@ -126,6 +127,16 @@ fn limits(file: &RunFile) -> Limits {
         spec_timeouts: rules.chain(default).collect(),
         spool: own.spool_limit.0,
         cleanup: file.cleanup == Cleanup::Auto,
+        concurrency: Concurrency {
+            per_cluster: file.concurrency.per_cluster,
+            adaptive: file.concurrency.adaptive,
+            by_tag: file
+                .concurrency
+                .by_tag
+                .iter()
+                .map(|rule| TagLimit { tag: rule.matches.clone(), at_once: rule.at_once })
+                .collect(),
+        },
     }
 }
 

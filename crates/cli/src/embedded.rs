@@ -20,7 +20,7 @@ use multibeam_proto::coordinator::v1::coordinator_server::CoordinatorServer;
 use multibeam_rt::tasks::{Spawner, TaskGroup};
 use multibeam_rt::trace::ExtractLayer;
 use multibeam_rt::{memory, uds};
-use multibeam_worker::agent::{Agent, AgentConfig, Probing};
+use multibeam_worker::agent::{Agent, AgentConfig, Probing, Starts};
 use multibeam_worker::suite::process::GuardProgram;
 
 use crate::commands::{fail, fail_status};
@@ -205,9 +205,10 @@ fn start_workers(
     host: &str,
 ) -> Result<(), Exit> {
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let starts = Starts::of_this_host();
     for cluster in &spec.clusters {
         for number in 1..=cluster.workers {
-            let config = worker_config(cluster, number, directory, alive, &guard, host);
+            let config = worker_config(cluster, number, directory, alive, &guard, &starts, host);
             let agent = Agent::new(config, coordinator.clone().into(), aggregator.clone().into());
             let drain = spawner.drain();
             let name = format!("worker {} {number}", cluster.name);
@@ -254,6 +255,7 @@ fn worker_config(
     directory: &RunDirectory,
     alive: &Arc<File>,
     guard: &GuardProgram,
+    starts: &Starts,
     host: &str,
 ) -> AgentConfig {
     let name = format!("{}-{number}", cluster.name);
@@ -267,6 +269,7 @@ fn worker_config(
         data: absolute(directory.workers().join(name)),
         cache: cache_directory(),
         guard: guard.clone(),
+        starts: starts.clone(),
         host: host.to_owned(),
         probing: Probing::from_environment(),
         alive: Some(Arc::clone(alive)),

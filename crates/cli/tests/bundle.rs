@@ -220,7 +220,8 @@ fn product_files_are_checked_by_themselves() {
     let (code, text, errors) = run(at, &["check", "-f", "product.yaml"]);
     assert_eq!((code, text.as_str(), errors.as_str()), (0, "product.yaml: good\n", ""));
     let text = fs::read_to_string(at.join("product.yaml")).unwrap();
-    fs::write(at.join("product.yaml"), text.replacen("directory: turbo", "directory: a/b", 1)).unwrap();
+    fs::write(at.join("product.yaml"), text.replacen("directory: turbo", "directory: a/b", 1))
+        .unwrap();
     let (code, text, _) = run(at, &["check", "-f", "product.yaml", "--json"]);
     let told: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &told["items"][0]["severity"]), (3, &json!("error")), "{text}");

@@ -7,7 +7,7 @@ use multibeam_forecast::{ClusterScene, Costs, Scene, TargetScene};
 use multibeam_ginkgo::catalog::{Catalog, SpecIndex};
 use multibeam_history::Durations;
 use multibeam_model::plan::{GroupPlan, TargetPlan};
-use multibeam_model::run::{ClusterSpec, RunSpec, SpecTimeout};
+use multibeam_model::run::{ClusterSpec, Limits, RunSpec, SpecTimeout, TagLimit};
 use multibeam_model::{ClusterId, GroupId, TargetId};
 
 /// The plan of a target: its groups with at least one selected spec.
@@ -16,7 +16,7 @@ pub fn target_plan(
     target: TargetId,
     catalog: &Catalog,
     durations: &Durations,
-    timeouts: &[SpecTimeout],
+    limits: &Limits,
 ) -> TargetPlan {
     let shared_with_serial = catalog.groups_hit_by_serial_skips(&BTreeSet::new());
     let mut twins = Twins::default();
@@ -29,7 +29,8 @@ pub fn target_plan(
             .sum(),
         twin: None,
         avoid_first: false,
-        limit: limit(catalog, specs, timeouts),
+        limit: limit(catalog, specs, &limits.spec_timeouts),
+        crowds: crowds(catalog, specs, &limits.concurrency.by_tag),
     };
     let mut groups = Vec::new();
     for index in catalog.selected_groups() {
@@ -92,6 +93,7 @@ pub fn scene(
         targets: targets.collect(),
         clusters: run.clusters.iter().map(cluster).collect(),
         costs: Costs::default(),
+        concurrency: run.limits.concurrency.clone(),
     }
 }
 
@@ -113,6 +115,15 @@ pub(crate) fn limit(
         timeouts.iter().find(|timeout| timeout.applies(&text, labels)).map(|timeout| timeout.limit)
     });
     limits.collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
+/// The rules that apply to one of the group's specs.
+fn crowds(catalog: &Catalog, specs: &[SpecIndex], rules: &[TagLimit]) -> Vec<u32> {
+    let applies = |rule: &TagLimit| {
+        selected(catalog, specs)
+            .any(|spec| rule.applies(&catalog.full_text(spec), &catalog.spec(spec).labels))
+    };
+    (0..).zip(rules).filter(|(_, rule)| applies(rule)).map(|(index, _)| index).collect()
 }
 
 /// Numbers the sets of serial groups that share a spec text.
@@ -203,5 +214,14 @@ mod tests {
         let all = [rules[0].clone(), rules[1].clone(), default];
         assert_eq!(of(&[0], &all), Some(secs(5)));
         assert_eq!(of(&[0, 1, 2], &all), Some(secs(30)), "what is not selected does not count");
+
+        let at_most = |tag: &str| TagLimit { tag: tag.to_owned(), at_once: 1 };
+        let rules = ["[Slow]", "Endless", "quick"].map(at_most);
+        let specs = [0, 1, 2].map(SpecIndex);
+        assert_eq!(
+            crowds(&catalog, &specs, &rules),
+            [0, 2],
+            "the one of a skipped spec is not there"
+        );
     }
 }

@@ -196,7 +196,8 @@ fn of_target(
 
 /// The limit on the clusters of a target; where they differ in size, with their average.
 fn limit_of(scene: &Scene, id: TargetId) -> Duration {
-    let usable = clusters_of(scene, id).map(ClusterScene::slots).filter(|slots| *slots > 0);
+    let slots = clusters_of(scene, id).map(|cluster| scene.slots(cluster));
+    let usable = slots.filter(|slots| *slots > 0);
     let slots: Vec<u32> = usable.collect();
     let clusters = u32::try_from(slots.len()).unwrap_or(u32::MAX);
     let Some(target) = scene.targets.get(id.0 as usize).filter(|_| clusters > 0) else {
@@ -267,6 +268,7 @@ fn critical(course: &Course, id: TargetId) -> Vec<Bar> {
 mod tests {
     use multibeam_model::GroupId;
     use multibeam_model::plan::{GroupPlan, TargetPlan};
+    use multibeam_model::run::Concurrency;
 
     use super::*;
     use crate::scene::{Costs, TargetScene};
@@ -280,6 +282,7 @@ mod tests {
             twin: None,
             avoid_first: false,
             limit: None,
+            crowds: Vec::new(),
         };
         let groups = (0..).zip(groups).map(group).collect();
         let scenes = (0..).zip(clusters).map(|(n, workers): (u32, _)| ClusterScene {
@@ -291,7 +294,7 @@ mod tests {
         let plan = TargetPlan { target: TargetId(0), groups };
         let spread = BTreeMap::new();
         let targets = vec![TargetScene { name: "t".to_owned(), clusters: ids, plan, spread }];
-        Scene { targets, clusters, costs: Costs::NOTHING }
+        Scene { targets, clusters, costs: Costs::NOTHING, concurrency: Default::default() }
     }
 
     #[test]
@@ -306,6 +309,19 @@ mod tests {
         assert!(target.range.0 <= target.expected && target.expected <= target.range.1);
         assert_eq!(target.with_cluster, Duration::from_secs(50), "the serial group goes there");
         assert_eq!(target.with_processes, Duration::from_secs(60), "nothing is gained");
+    }
+
+    #[test]
+    fn what_may_run_at_once_counts() {
+        let groups = &[(false, 10); 4];
+        let planned = |concurrency| {
+            let scene = Scene { concurrency, ..scene(&[&[2, 2]], groups) };
+            let target = &forecast(&scene).expect("it can run").targets[0];
+            (target.expected.as_secs(), target.limit.as_secs())
+        };
+        assert_eq!(planned(Concurrency::default()), (10, 10));
+        let two = Concurrency { per_cluster: Some(2), ..Concurrency::default() };
+        assert_eq!(planned(two), (20, 20));
     }
 
     #[test]

@@ -31,7 +31,10 @@ pub fn rest(
         return None;
     }
     let takes = at_pace(scheduler, scene);
-    let mut play = Play::new(scene, &takes, scheduler.clone());
+    let mut steady = scheduler.clone();
+    // What is known of the future is how the past went: nothing new comes of it.
+    steady.keep_widths();
+    let mut play = Play::new(scene, &takes, steady);
     play.now = now;
     play.most_events = EVENTS + EVENTS_PER_GROUP * u64::try_from(takes.len()).ok()?;
     play.go_on_from(scheduler)?;
@@ -118,6 +121,7 @@ impl Play<'_> {
 #[cfg(test)]
 mod tests {
     use multibeam_model::plan::{GroupPlan, TargetPlan};
+    use multibeam_model::run::Concurrency;
     use multibeam_model::{ClusterId, GroupId};
 
     use super::*;
@@ -138,13 +142,15 @@ mod tests {
             twin: None,
             avoid_first: false,
             limit: None,
+            crowds: Vec::new(),
         };
         let plan = TargetPlan { target: TARGET, groups: (0..120).map(group).collect() };
         let clusters = (0..3).map(|n| ClusterScene::new(&format!("c{n}"), 4)).collect();
         let ids = (0..3).map(ClusterId).collect();
         let spread = BTreeMap::new();
         let target = TargetScene { name: "t".to_owned(), clusters: ids, plan, spread };
-        Scene { targets: vec![target], clusters, costs: Costs::default() }
+        let (costs, concurrency) = (Costs::default(), Concurrency::default());
+        Scene { targets: vec![target], clusters, costs, concurrency }
     }
 
     /// Twenty moments of a run: what was said to be left, and what was.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use multibeam_model::plan::TargetPlan;
-use multibeam_model::run::Limits;
+use multibeam_model::run::{Concurrency, Limits};
 use multibeam_model::{ClusterId, GroupId, TargetId};
 use multibeam_sched::{RunShape, TargetShape};
 
@@ -17,6 +17,8 @@ pub struct Scene {
     pub clusters: Vec<ClusterScene>,
     /// What a process costs besides its specs.
     pub costs: Costs,
+    /// How much runs on a cluster at once. Everything takes what is expected here, so nothing adapts.
+    pub concurrency: Concurrency,
 }
 
 /// One target of a [`Scene`].
@@ -71,7 +73,7 @@ impl ClusterScene {
         Self { name: name.to_owned(), workers: vec![slots], pace: 100, dies: None }
     }
 
-    /// How many processes it can have at a time.
+    /// How many processes its workers offer.
     #[must_use]
     pub fn slots(&self) -> u32 {
         self.workers.iter().sum()
@@ -107,12 +109,18 @@ impl Scene {
             name: target.name.clone(),
             clusters: target.clusters.clone(),
         };
+        let concurrency = Concurrency { adaptive: false, ..self.concurrency.clone() };
         RunShape {
             targets: self.targets.iter().map(target).collect(),
             clusters: self.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
-            limits: Limits::default(),
+            limits: Limits { concurrency, ..Limits::default() },
             fail_fast: false,
         }
+    }
+
+    /// How many processes a cluster can have at a time.
+    pub(crate) fn slots(&self, cluster: &ClusterScene) -> u32 {
+        cluster.slots().min(self.concurrency.per_cluster.unwrap_or(u32::MAX))
     }
 
     /// The targets with their ids.

@@ -36,6 +36,10 @@ pub struct GroupPlan {
     /// How long one spec of the group may run before it counts as hung: the longest `specTimeout`
     /// among its selected specs, counted anew after each report; `None` for no limit.
     pub limit: Option<Duration>,
+    /// The rules of [`Concurrency::by_tag`](crate::run::Concurrency::by_tag) that apply to one of
+    /// its selected specs, as indices, ascending.
+    #[serde(default)]
+    pub crowds: Vec<u32>,
 }
 
 /// What was expected of a target before it began, from its start.

@@ -121,6 +121,31 @@ pub struct Limits {
     pub spool: u64,
     /// Whether what a killed spec left in its cluster is removed.
     pub cleanup: bool,
+    /// How much runs on a cluster at once.
+    #[serde(default)]
+    pub concurrency: Concurrency,
+}
+
+/// How much runs on a cluster under test at once. Serial specs run alone whatever this says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Concurrency {
+    /// Suite processes on one cluster at most, whatever its workers offer; `None` for all of them.
+    pub per_cluster: Option<u32>,
+    /// Whether fewer processes get specs while a cluster shows that it has too much to do.
+    pub adaptive: bool,
+    /// Specs of which only so many run on one cluster at once.
+    pub by_tag: Vec<TagLimit>,
+}
+
+/// How many specs with a tag run on one cluster at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TagLimit {
+    /// What the full text contains or what a label is, such as `[Feature:Volumes]`.
+    pub tag: String,
+    /// At least 1.
+    pub at_once: u32,
 }
 
 /// A time limit for the specs whose full text or labels have a word.
@@ -147,10 +172,21 @@ impl SpecTimeout {
     /// without its brackets. No part of a label counts: `Slow` is not in `Slower`.
     #[must_use]
     pub fn applies(&self, full_text: &str, labels: &[String]) -> bool {
-        let Some(tag) = self.tag.as_deref() else { return true };
-        let bare = tag.strip_prefix('[').and_then(|tag| tag.strip_suffix(']')).unwrap_or(tag);
-        full_text.contains(tag) || labels.iter().any(|label| label == tag || label == bare)
+        self.tag.as_deref().is_none_or(|tag| has_tag(tag, full_text, labels))
     }
+}
+
+impl TagLimit {
+    /// Whether it applies to a spec, as [`SpecTimeout::applies`].
+    #[must_use]
+    pub fn applies(&self, full_text: &str, labels: &[String]) -> bool {
+        has_tag(&self.tag, full_text, labels)
+    }
+}
+
+fn has_tag(tag: &str, full_text: &str, labels: &[String]) -> bool {
+    let bare = tag.strip_prefix('[').and_then(|tag| tag.strip_suffix(']')).unwrap_or(tag);
+    full_text.contains(tag) || labels.iter().any(|label| label == tag || label == bare)
 }
 
 impl Limits {
@@ -175,6 +211,7 @@ impl Default for Limits {
             spec_timeouts: Vec::new(),
             spool: 64 << 20,
             cleanup: true,
+            concurrency: Concurrency::default(),
         }
     }
 }

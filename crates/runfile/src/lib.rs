@@ -35,6 +35,7 @@ pub use schema::{schema, schema_text};
 pub use settings::cluster::{
     Cluster, DEFAULT_PROCESSES, DEFAULT_WORKERS, MAX_PROCESSES, MAX_WORKERS,
 };
+pub use settings::concurrency::{Concurrency, ConcurrencyRule};
 pub use settings::limits::{
     DEFAULT_ATTEMPTS, DEFAULT_CLUSTER_UNREADY_GIVE_UP, DEFAULT_GRACE, DEFAULT_HEARTBEAT,
     DEFAULT_LEASE, DEFAULT_NO_WORKER_GIVE_UP, DEFAULT_SPOOL_LIMIT, Limits,

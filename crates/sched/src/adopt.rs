@@ -215,6 +215,7 @@ impl Run {
                 sign: Moment(now.0.saturating_sub(micros(it.quiet))),
                 expected: plan(it.attempt.group).map_or(Default::default(), |p| p.expected),
                 limit: plan(it.attempt.group).and_then(|p| p.limit),
+                timed_out: false,
             })
             .collect();
         let Some(process) = self.process_mut(id) else {

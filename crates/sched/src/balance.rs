@@ -104,17 +104,22 @@ impl Run {
         for session in self.sessions.values().filter(|session| self.works(target, session)) {
             let serial = self.share_load(session);
             horizon.serial.insert(session.id, serial);
+            let mut here = Vec::new();
             let bound = self.clusters.get(&session.cluster).is_some_and(|c| !c.cleaning.is_empty());
             for process in session.live.values().filter(|process| process.serves()) {
                 let reach = serial + self.load(process);
-                reaches.push(reach);
                 let taken = self.workers.get(&process.worker).is_none_or(|w| w.is_taken());
                 let first = process.id.number.is_first() && state.avoids_first;
-                if !first && !bound && !taken && self.should_be_up(process) {
-                    let free = horizon.free.entry(session.id).or_insert(reach);
-                    *free = reach.min(*free);
-                }
+                here.push((reach, !first && !bound && !taken && self.should_be_up(process)));
             }
+            // Where only some of them get groups, those that have some are these.
+            here.sort_unstable_by(|a, b| b.cmp(a));
+            let waiting = here.len().saturating_sub(self.width(session) as usize);
+            here.truncate(here.len() - waiting);
+            horizon.crew -= waiting;
+            reaches.extend(here.iter().map(|(reach, _)| *reach));
+            let free = here.iter().filter(|(_, free)| *free).map(|(reach, _)| *reach).min();
+            horizon.free.extend(free.map(|free| (session.id, free)));
         }
         horizon.level = level(reaches, state.pool_time);
         let longest = state.pool.first().map_or(Duration::ZERO, |(time, _)| time.0);
@@ -202,7 +207,8 @@ impl Run {
         let slots = |cluster: ClusterId| -> u32 {
             let workers = self.workers.values();
             let here = workers.filter(|w| w.cluster == cluster && w.prepared.contains(&id));
-            here.map(|w| w.slots).sum()
+            let slots: u32 = here.map(|w| w.slots).sum();
+            slots.min(self.limits.concurrency.per_cluster.unwrap_or(u32::MAX))
         };
         let here = slots(cluster);
         // Whoever comes first starts as many processes as there are groups for; one that is

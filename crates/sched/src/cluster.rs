@@ -6,6 +6,8 @@ use multibeam_model::{
     AttemptId, ClusterId, GroupId, Moment, ProcessId, SessionId, TargetId, WorkerId,
 };
 
+use crate::crowd::Width;
+
 /// One cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Cluster {
@@ -19,6 +21,8 @@ pub(crate) struct Cluster {
     pub(crate) served: BTreeMap<TargetId, SessionId>,
     /// Clean-ups under way.
     pub(crate) cleaning: BTreeMap<ProcessId, Cleaning>,
+    /// How many processes get groups.
+    pub(crate) width: Width,
 }
 
 /// A clean-up under way.
@@ -56,6 +60,7 @@ impl Cluster {
             session: None,
             served: BTreeMap::new(),
             cleaning: BTreeMap::new(),
+            width: Width::default(),
         }
     }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::event::{Phase, What};
 use multibeam_model::link::{ProcessNews, SessionFact, StopHow};
-use multibeam_model::outcome::ProcessEnd;
-use multibeam_model::outcome::SpecState;
+use multibeam_model::outcome::{ProcessEnd, SpecState};
 use multibeam_model::{AttemptId, Cause, LossCause, ProcessId, SessionId, WorkerId};
 
 use crate::cluster::{Cleaning, Worker};
+use crate::crowd::is_late;
 use crate::group::Stand;
 use crate::run::Run;
 use crate::session::{Process, Running, Why};
@@ -125,13 +125,14 @@ impl Run {
                 }
             }
             ProcessNews::Started { attempt } => self.run_attempt(id, attempt),
-            ProcessNews::SpecDone { attempt, .. } => {
+            ProcessNews::SpecDone { attempt, state, message, .. } => {
                 self.run_attempt(id, attempt);
                 let now = self.now;
                 if let Some(process) = self.process_mut(id) {
                     let mut running = process.running.iter_mut();
                     if let Some(running) = running.find(|r| r.attempt == attempt) {
                         running.sign = now;
+                        running.timed_out |= is_late(state, &message);
                     }
                 }
             }

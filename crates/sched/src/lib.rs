@@ -24,6 +24,8 @@
 //!   earlier (`balance`). A busy process is given one ahead only while there are more groups than
 //!   processes and as long as the group would not make that process end later than the average
 //!   one (`pool`): what is queued cannot be taken back.
+//! - Fewer groups run on a cluster at once where the run file says so, or where the cluster shows
+//!   that it has too much to do (`crowd`).
 //! - An idle process is released when nothing in the pool is for it. Process 1 begins its
 //!   serial share when all others of its session have ended.
 //! - Serial groups are divided when a process 1 starts (`share`): evenly, unless long parallel
@@ -37,6 +39,7 @@
 mod adopt;
 mod balance;
 mod cluster;
+mod crowd;
 mod group;
 mod handle;
 mod look;

@@ -78,6 +78,12 @@ impl Scheduler {
         self.run.workers.iter().map(|(id, worker)| (id, worker.cluster))
     }
 
+    /// Clusters get neither fewer processes nor more from now on, as
+    /// [`Concurrency::adaptive`](multibeam_model::run::Concurrency::adaptive) has it.
+    pub fn keep_widths(&mut self) {
+        self.run.keeps_widths = true;
+    }
+
     /// How many times longer the groups of a target take than was expected of them.
     #[must_use]
     pub fn pace(&self, target: TargetId) -> f64 {

@@ -124,7 +124,8 @@ impl Run {
                 *slots -= 1;
             }
         }
-        while places.len() < groups {
+        let most = groups.min(places.len() + self.room_on(cluster).saturating_sub(1) as usize);
+        while places.len() < most {
             free.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
             match free.first_mut() {
                 Some((slots, id)) if *slots > 0 => {

@@ -94,8 +94,14 @@ impl Run {
             // Nobody else would be done with it earlier.
             false => Duration::MAX,
         };
+        let crowd = self.crowd(session);
+        if !crowd.takes(process) {
+            return None;
+        }
+        let busy = !process.running.is_empty();
         let group = state.fitting(room).find(|group| {
             self.may_run(session, process, *group)
+                && self.group(target, *group).is_some_and(|g| crowd.admits(&g.plan, busy))
                 && !cluster.blocks(target, *group)
                 && !self.group(target, *group).is_none_or(|g| g.wants_quiet(attempts))
         })?;
@@ -104,7 +110,7 @@ impl Run {
             let time = self.group(target, group).map_or(Duration::MAX, |g| g.plan.expected);
             state.pool.len() > horizon.crew() && time <= horizon.room_ahead(session.id, load)
         };
-        (process.running.is_empty() || ahead()).then_some(group)
+        (!busy || ahead()).then_some(group)
     }
 
     /// How long a process should still have to do.
@@ -206,9 +212,14 @@ impl Run {
     /// Whether a process could run a group once its worker is quiet.
     fn could_take(&self, session: &Session, process: &Process, group: GroupId) -> bool {
         let cluster = self.clusters.get(&session.cluster);
+        let admits = || {
+            let plan = self.group(session.target, group).map(|group| &group.plan);
+            plan.is_some_and(|plan| self.crowd(session).admits(plan, false))
+        };
         process.serves()
             && !session.lost
             && self.serves(session.target, session.cluster)
+            && admits()
             && self.may_run(session, process, group)
             && cluster.is_some_and(|c| !c.blocks(session.target, group))
     }

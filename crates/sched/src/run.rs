@@ -50,6 +50,8 @@ pub(crate) struct Run {
     /// A process waits although there are groups: whether they are done earlier elsewhere changes as
     /// time passes, so it is thought over again without any news.
     pub(crate) holds_back: bool,
+    /// The widths of clusters stay as they are.
+    pub(crate) keeps_widths: bool,
     /// Something changed without an output.
     pub(crate) changed: bool,
     /// The outputs of the input at hand.
@@ -84,6 +86,7 @@ impl Run {
             unbegun: BTreeSet::new(),
             deferred: VecDeque::new(),
             holds_back: false,
+            keeps_widths: false,
             changed: false,
             out: Vec::new(),
         }
@@ -158,7 +161,8 @@ impl Run {
             .processes()
             .filter(|(_, process)| process.worker == *id && process.takes_slot())
             .count();
-        worker.slots.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
+        let free = worker.slots.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
+        free.min(self.room_on(worker.cluster))
     }
 
     /// The serial groups of a session that are not done.
@@ -276,6 +280,7 @@ impl Run {
             sign: now,
             expected: plan.expected,
             limit: plan.limit,
+            timed_out: false,
         });
     }
 
@@ -300,8 +305,10 @@ impl Run {
         if let Some(target) = self.targets.get_mut(&attempt.target) {
             target.kept.note(took, running.expected);
         }
-        if let Some(session) = self.sessions.get_mut(&id.session) {
-            session.pace.note(serial, took, running.expected);
+        let Some(session) = self.sessions.get_mut(&id.session) else { return };
+        session.pace.note(serial, took, running.expected);
+        if !serial {
+            self.note_crowd(id.session, &running);
         }
     }
 

@@ -99,6 +99,8 @@ pub(crate) struct Running {
     pub(crate) sign: Moment,
     pub(crate) expected: Duration,
     pub(crate) limit: Option<Duration>,
+    /// One of its specs failed because something took too long.
+    pub(crate) timed_out: bool,
 }
 
 /// How and why a process is being stopped.

@@ -193,6 +193,7 @@ mod tests {
             twin,
             avoid_first: false,
             limit: None,
+            crowds: Vec::new(),
         }
     }
 

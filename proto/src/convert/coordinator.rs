@@ -5,7 +5,7 @@ use std::time::Duration;
 use multibeam_model::link::{
     CoordinatorMessage, Prepare, ProcessOrder, SessionFact, StartProcess, StopHow,
 };
-use multibeam_model::run::{Limits, SpecTimeout, SuiteSpec};
+use multibeam_model::run::{Concurrency, Limits, SpecTimeout, SuiteSpec};
 use multibeam_model::{AttemptId, Epoch, GroupId, Moment, RunId, SessionId, TargetId};
 
 use super::shared::nanos;
@@ -193,6 +193,8 @@ impl From<wire::Limits> for Limits {
                 .collect(),
             spool: wire.spool_bytes,
             cleanup: wire.cleanup,
+            // For the scheduler alone: no worker is told.
+            concurrency: Concurrency::default(),
         }
     }
 }

@@ -282,6 +282,8 @@ fn limits() -> impl Strategy<Value = Limits> {
                     spec_timeouts,
                     spool,
                     cleanup,
+                    // No worker is told of it.
+                    concurrency: Default::default(),
                 }
             },
         )

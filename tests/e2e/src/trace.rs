@@ -93,6 +93,20 @@ pub fn times_run(executions: &[Execution]) -> BTreeMap<(String, String), usize> 
     times
 }
 
+/// How many of these ran at once at most. An execution without an end counts as none.
+#[must_use]
+pub fn most_at_once<'a>(executions: impl Iterator<Item = &'a Execution>) -> usize {
+    let ended = executions.filter_map(|it| Some((it.start.time, it.end.as_ref()?.time)));
+    // At one moment ends come first: the next spec may begin when the one before it ends.
+    let mut changes: Vec<(i64, i32)> = ended.flat_map(|(from, to)| [(from, 1), (to, -1)]).collect();
+    changes.sort_unstable();
+    let counts = changes.into_iter().scan(0, |count, (_, change)| {
+        *count += change;
+        Some(*count)
+    });
+    usize::try_from(counts.max().unwrap_or(0)).unwrap_or(0)
+}
+
 /// Panics unless every Serial spec of a cluster ran with nothing beside it. An execution whose
 /// process died counts as if it had ended at once: when it died, the trace does not know.
 pub fn assert_serial_alone(cluster: &str, executions: &[Execution]) {

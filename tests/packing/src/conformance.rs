@@ -23,6 +23,7 @@ pub fn group(id: u32, serial: bool, expected: Duration) -> GroupPlan {
         twin: None,
         avoid_first: false,
         limit: None,
+        crowds: Vec::new(),
     }
 }
 
@@ -56,6 +57,7 @@ pub fn scene(plan: TargetPlan, clusters: u32, slots: u32) -> Scene {
         }],
         clusters: (0..clusters).map(|c| ClusterScene::new(&format!("c{c}"), slots)).collect(),
         costs: Costs::default(),
+        concurrency: Default::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use multibeam_model::run::Limits;
+use multibeam_model::run::{Concurrency, Limits};
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -48,5 +48,6 @@ pub(crate) fn limits(cleanup: bool) -> Limits {
         spec_timeouts: Vec::new(),
         spool: 0,
         cleanup,
+        concurrency: Concurrency::default(),
     }
 }

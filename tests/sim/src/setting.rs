@@ -155,6 +155,7 @@ fn random_groups(rng: &mut Rng) -> BTreeMap<GroupId, SimGroup> {
             twin: None,
             avoid_first: false,
             limit: None,
+            crowds: Vec::new(),
         };
         groups.insert(plan.id, SimGroup { plan, nature, spec });
     }

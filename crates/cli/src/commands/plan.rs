@@ -40,11 +40,10 @@ fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
         .keys()
         .map(|target| (*target, Durations::of(&history, &run.targets[*target].labels)))
         .collect();
-    let timeouts = &run.limits.spec_timeouts;
     let scene = scene(&run, |target| {
         let place = target.0 as usize;
         let (catalog, durations) = (catalogs[&place], &durations[&place]);
-        let plan = target_plan(target, catalog, durations, timeouts);
+        let plan = target_plan(target, catalog, durations, &run.limits);
         (plan, target_spread(catalog, durations))
     });
     let forecast = forecast(&scene).map_err(|error| fail(Exit::INPUT, &error))?;

@@ -18,7 +18,7 @@ use multibeam_rt::metrics::Metrics;
 use multibeam_rt::metrics::calls::CallMetrics;
 use multibeam_rt::tasks::TaskGroup;
 use multibeam_rt::tls::{Incoming, Security};
-use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing};
+use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing, Starts};
 use multibeam_worker::suite::process::GuardProgram;
 use tokio::net::TcpListener;
 
@@ -129,6 +129,7 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
     let coordinator = connect::endpoints(&args.coordinator, &args.tls)?;
     let aggregator = connect::endpoints(&args.aggregator, &args.tls)?;
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+    let starts = Starts::of_this_host();
     let host = host_name();
     let data = args.data.clone();
     let data = data.unwrap_or_else(|| format!("worker-{}", args.cluster).into());
@@ -151,6 +152,7 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
             data: std::path::absolute(&data).unwrap_or_else(|_| data.clone()),
             cache: cache_directory(),
             guard: guard.clone(),
+            starts: starts.clone(),
             host: host.clone(),
             probing: Probing::from_environment(),
             alive: None,

@@ -83,6 +83,21 @@ fn one_name_for_two_sizes_of_cluster_is_refused() {
 }
 
 #[test]
+fn what_runs_at_once_is_as_the_file_says() {
+    let run = run_of(
+        "
+concurrency: {perCluster: 6, adaptive: true, byTag: [{match: '[Heavy]', atOnce: 2}]}
+targets: [{name: a, clusters: [{name: x}]}]
+",
+    )
+    .unwrap();
+    let concurrency = run.limits.concurrency;
+    assert_eq!((concurrency.per_cluster, concurrency.adaptive), (Some(6), true));
+    let rules: Vec<_> = concurrency.by_tag.iter().map(|it| (it.tag.as_str(), it.at_once)).collect();
+    assert_eq!(rules, [("[Heavy]", 2)]);
+}
+
+#[test]
 fn time_limits_keep_their_order_and_off_is_a_limit_out_of_reach() {
     let run = run_of(
         "

@@ -32,8 +32,8 @@ impl ActiveRun {
 
     /// A target's catalog is in the ledger.
     pub(super) fn admit(&mut self, target: TargetId, catalog: Catalog, now: Moment) {
-        let timeouts = &self.spec.limits.spec_timeouts;
-        let plan = target_plan(target, &catalog, self.expected.in_target(target), timeouts);
+        let durations = self.expected.in_target(target);
+        let plan = target_plan(target, &catalog, durations, &self.spec.limits);
         self.expect_target(&catalog, &plan);
         let prepared = self.prepared_event(target, &catalog, &plan);
         self.show(prepared);

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 pub(crate) mod cluster;
+pub(crate) mod concurrency;
 pub(crate) mod limits;
 pub(crate) mod matrix;
 pub(crate) mod results;

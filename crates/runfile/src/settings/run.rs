@@ -7,6 +7,7 @@ use multibeam_document::yaml::{Node, Spanned};
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{PROCESSES, WORKERS};
+use super::concurrency::{self, CONCURRENCY, Concurrency};
 use super::limits::{self, LIMITS, Limits};
 use super::results::{self, RESULTS, Results};
 use super::spec_timeout::{self, SPEC_TIMEOUT, SpecTimeouts};
@@ -65,6 +66,7 @@ pub(crate) static RUN: Object = Object {
             "Whether a target stops at its first failed spec. Default false.",
         ),
         optional("specTimeout", Ty::Object(&SPEC_TIMEOUT), "When a spec counts as hung."),
+        optional("concurrency", Ty::Object(&CONCURRENCY), "How much runs on a cluster at once."),
         optional(
             "limits",
             Ty::Object(&LIMITS),
@@ -117,6 +119,9 @@ pub struct RunFile {
     pub fail_fast: bool,
     /// When a spec counts as hung.
     pub spec_timeouts: SpecTimeouts,
+    /// How much runs on a cluster at once.
+    #[serde(default)]
+    pub concurrency: Concurrency,
     /// How long to wait, how often to try, how much to keep.
     pub limits: Limits,
     /// Whether leftovers are removed.
@@ -156,6 +161,7 @@ pub(crate) fn read(node: &Node, mode: Option<Mode>, sink: &mut Sink<'_>) -> RawR
         seed,
         fail_fast: boolean("failFast"),
         spec_timeouts: spec_timeout::read(node, certified, sink),
+        concurrency: concurrency::read(node, sink),
         limits: limits::read(node, sink),
         cleanup,
         results: results::read(node, sink),

@@ -13,7 +13,7 @@ use multibeam_model::event::What;
 use multibeam_model::link::{ProcessNews, ProcessOrder, SessionFact};
 use multibeam_model::outcome::ProcessEnd;
 use multibeam_model::plan::{GroupPlan, TargetPlan};
-use multibeam_model::run::Limits;
+use multibeam_model::run::{Concurrency, Limits};
 use multibeam_model::{
     AttemptId, ClusterId, GroupId, Moment, ProcessId, ProcessNumber, RunId, SessionId, SpecState,
     TargetId, WorkerId,
@@ -43,6 +43,7 @@ pub(crate) fn parallel(id: u32, secs: u64) -> GroupPlan {
         twin: None,
         avoid_first: false,
         limit: None,
+        crowds: Vec::new(),
     }
 }
 
@@ -100,6 +101,11 @@ impl Rig {
 
     pub(crate) fn fail_fast(mut self) -> Self {
         self.shape.fail_fast = true;
+        Self::with(self.shape, None)
+    }
+
+    pub(crate) fn at_once(mut self, concurrency: Concurrency) -> Self {
+        self.shape.limits.concurrency = concurrency;
         Self::with(self.shape, None)
     }
 
@@ -234,10 +240,15 @@ impl Rig {
         self.out.clear();
     }
 
+    /// What was wanted since the last look.
+    pub(crate) fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.out)
+    }
+
     #[track_caller]
     pub(crate) fn wants<const N: usize>(&mut self, expected: [&str; N]) {
         let expected: Vec<String> = expected.map(str::to_owned).into();
-        assert_eq!(std::mem::take(&mut self.out), expected);
+        assert_eq!(self.take(), expected);
     }
 
     fn note(&mut self, output: Output) {

@@ -36,6 +36,9 @@ impl World {
             {
                 self.saw("takeover: a process never started");
             }
+            Output::Event(What::Warning { message }) if message.contains("get specs") => {
+                self.saw("cluster narrowed or widened");
+            }
             Output::Event(_) => {}
             Output::AttemptLost { cause, given_up, .. } => {
                 if given_up {

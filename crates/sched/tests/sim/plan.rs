@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use multibeam_model::plan::{GroupPlan, TargetPlan};
-use multibeam_model::run::Limits;
+use multibeam_model::run::{Concurrency, Limits, TagLimit};
 use multibeam_model::{ClusterId, GroupId, TargetId};
 use multibeam_sched::{RunShape, TargetShape};
 
@@ -154,6 +154,7 @@ impl Setting {
                 at += Duration::from_millis(rng.range(shortest, 200_000));
             }
         }
+        limit_crowds(rng, &mut shape, &mut groups);
         Self {
             shape,
             groups,
@@ -169,6 +170,27 @@ impl Setting {
             latency: (500, 200_000),
             startup: (1_000, 20_000),
         }
+    }
+}
+
+fn limit_crowds(
+    rng: &mut Rng,
+    shape: &mut RunShape,
+    groups: &mut BTreeMap<TargetId, BTreeMap<GroupId, SimGroup>>,
+) {
+    let rules = if rng.chance(40) { rng.range(1, 2) as u32 } else { 0 };
+    shape.limits.concurrency = Concurrency {
+        per_cluster: rng.chance(25).then(|| rng.range(1, 4) as u32),
+        adaptive: rng.chance(40),
+        by_tag: (0..rules)
+            .map(|n| TagLimit { tag: n.to_string(), at_once: rng.range(1, 2) as u32 })
+            .collect(),
+    };
+    // Clusters that have too much to do all the time.
+    let slow = if shape.limits.concurrency.adaptive && rng.chance(50) { 4 } else { 1 };
+    for group in groups.values_mut().flat_map(BTreeMap::values_mut) {
+        group.takes *= slow;
+        group.plan.crowds = (0..rules).filter(|_| rng.chance(40)).collect();
     }
 }
 
@@ -203,6 +225,7 @@ fn random_groups(rng: &mut Rng, wild: bool) -> BTreeMap<GroupId, SimGroup> {
             twin: (is_serial && twins).then_some(n % 2),
             avoid_first: !is_serial && avoids && rng.chance(30),
             limit,
+            crowds: Vec::new(),
         };
         groups.insert(plan.id, SimGroup { plan, nature, takes });
     }

@@ -40,8 +40,28 @@ impl World {
             self.saw("serial");
         }
         self.running.insert(process, attempt);
+        self.check_crowd(cluster);
         let busy = self.running.keys().filter(|p| self.processes[p].worker == worker).count();
         assert!(busy <= self.workers[&worker].slots as usize, "more specs than slots");
+    }
+
+    /// No more runs on a cluster at once than the run file allows.
+    fn check_crowd(&mut self, cluster: ClusterId) {
+        let concurrency = self.setting.shape.limits.concurrency.clone();
+        let here = self.running.iter().filter(|(p, _)| self.sessions[&p.session].1 == cluster);
+        let plans: Vec<_> =
+            here.map(|(_, a)| &self.setting.groups[&a.target][&a.group].plan).collect();
+        let most = concurrency.per_cluster.unwrap_or(u32::MAX) as usize;
+        assert!(plans.len() <= most, "{} specs on a cluster", plans.len());
+        let mut full = false;
+        for (n, rule) in (0..).zip(&concurrency.by_tag) {
+            let tagged = plans.iter().filter(|plan| plan.crowds.contains(&n)).count();
+            assert!(tagged <= rule.at_once as usize, "{tagged} specs of rule {n} on a cluster");
+            full |= tagged == rule.at_once as usize && plans.len() > tagged;
+        }
+        if full {
+            self.saw("others beside a full crowd");
+        }
     }
 
     fn is_last(&self, attempt: AttemptId) -> bool {

@@ -17,6 +17,7 @@ mod runs;
 mod shared;
 mod ship;
 mod start;
+mod starts;
 mod target;
 mod uploads;
 
@@ -37,6 +38,7 @@ pub use cluster::{Probing, check_kubeconfig};
 use link::{Link, Received};
 pub use prepare::discover_suite;
 use runs::Runs;
+pub use starts::Starts;
 
 use crate::suite::process::GuardProgram;
 
@@ -65,6 +67,8 @@ pub struct AgentConfig {
     pub cache: PathBuf,
     /// How guards are started.
     pub guard: GuardProgram,
+    /// When suite processes are started; shared by all workers of this program.
+    pub starts: Starts,
     /// The host's name, for people.
     pub host: String,
     /// How the cluster's readiness is asked for.

@@ -15,7 +15,7 @@ use multibeam_model::link::{
 use multibeam_model::outcome::ProcessEnd;
 use multibeam_model::{ProcessId, RunId};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tracing::Instrument as _;
 
 use super::cluster::ClusterLink;
@@ -23,6 +23,7 @@ use super::end_reports::EndReports;
 use super::executions::Executions;
 use super::ship::Shipper;
 use super::start::{Started, start};
+use super::starts::{self, Inbox, Starts};
 use super::target::Target;
 use crate::conduct::{Conductor, Input, Output, Ticket};
 use crate::guard::clock::BootMillis;
@@ -61,6 +62,7 @@ pub(super) struct Context {
     pub(super) process: ProcessId,
     pub(super) target: Arc<Target>,
     pub(super) start: StartProcess,
+    pub(super) starts: Starts,
     pub(super) guard: GuardProgram,
     /// Its own directory: spool, report directory.
     pub(super) directory: PathBuf,
@@ -86,7 +88,7 @@ enum Done {
     Step(StopStep),
     /// The ledger refuses to speak to this worker.
     CannotShip(String),
-    /// The suite has its answer.
+    /// Nothing follows from it.
     Answered,
 }
 
@@ -97,8 +99,14 @@ enum StopStep {
 }
 
 /// Runs a suite process to its end.
-pub(super) async fn run(context: Context, mut inbox: mpsc::Receiver<ToProcess>) {
-    let started = match start(&context).await {
+pub(super) async fn run(context: Context, inbox: mpsc::Receiver<ToProcess>) {
+    let mut inbox = Inbox::new(inbox);
+    let turn = context.starts.turn(&mut inbox).await;
+    let started = match turn {
+        Some(_) => start(&context).await,
+        None => Err("it was stopped before it began".to_owned()),
+    };
+    let started = match started {
         Ok(started) => started,
         Err(message) => {
             let end = ProcessEnd::NotStarted;
@@ -123,8 +131,16 @@ pub(super) async fn run(context: Context, mut inbox: mpsc::Receiver<ToProcess>) 
         waits: JoinSet::new(),
         grace: context.target.limits.grace,
         executions: Executions::default(),
+        starting: None,
         context,
     };
+    shell.starting = turn.map(|turn| {
+        shell.waits.spawn(async move {
+            tokio::time::sleep(starts::LONGEST).await;
+            drop(turn);
+            Done::Answered
+        })
+    });
     shell.live(conductor, started, &mut inbox).await;
 }
 
@@ -150,15 +166,12 @@ struct Shell {
     waits: JoinSet<Done>,
     executions: Executions,
     grace: Duration,
+    /// It keeps its turn until it speaks.
+    starting: Option<AbortHandle>,
 }
 
 impl Shell {
-    async fn live(
-        &mut self,
-        mut conductor: Conductor,
-        mut started: Started,
-        inbox: &mut mpsc::Receiver<ToProcess>,
-    ) {
+    async fn live(&mut self, mut conductor: Conductor, mut started: Started, inbox: &mut Inbox) {
         let mut out = Vec::new();
         let mut open = true;
         loop {
@@ -216,7 +229,7 @@ impl Shell {
         &mut self,
         conductor: &mut Conductor,
         out: &mut Vec<Output>,
-        inbox: &mut mpsc::Receiver<ToProcess>,
+        inbox: &mut Inbox,
     ) {
         if self.killed {
             self.checks.abort_all();
@@ -232,7 +245,7 @@ impl Shell {
         &mut self,
         conductor: &mut Conductor,
         out: &mut Vec<Output>,
-        inbox: &mut mpsc::Receiver<ToProcess>,
+        inbox: &mut Inbox,
     ) {
         while !(self.tasks.is_empty() && self.checks.is_empty()) {
             let done = tokio::select! {
@@ -258,6 +271,9 @@ impl Shell {
 
     fn incoming(&mut self, incoming: Incoming) -> Input {
         let Incoming { request, reply, .. } = incoming;
+        if let Some(starting) = self.starting.take() {
+            starting.abort();
+        }
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         if !matches!(request, Request::ShouldAbort) {

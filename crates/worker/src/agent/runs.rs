@@ -311,6 +311,7 @@ impl Runs {
         let span = process_span(&run, process, &shared.config, context);
         let context = Context {
             directory: shared.config.data.join(&run.0).join(process.to_string()),
+            starts: shared.config.starts.clone(),
             guard: shared.config.guard.clone(),
             lease: self.lease.subscribe(),
             shipper: Shipper::new(shared.ledger.clone(), run.clone()),

@@ -108,11 +108,10 @@ fn show(args: &BundleArgs, color: ColorChoice, made: &[Made]) -> Exit {
     let checked: Vec<Checked> = made.iter().map(|made| made.checked.clone()).collect();
     let printed = output::print(|out| match args.json {
         true => {
-            let places = |made: &[&'_ Made]| made.iter().map(|made| made.checked.place.as_str());
             let document = Document {
                 checked: report::document(&checked),
-                written: places(&written).collect(),
-                refused: places(&refused).collect(),
+                written: places(&written),
+                refused: places(&refused),
             };
             serde_json::to_writer_pretty(&mut *out, &document)?;
             writeln!(out)
@@ -130,6 +129,10 @@ fn show(args: &BundleArgs, color: ColorChoice, made: &[Made]) -> Exit {
         eprintln!("note: what is refused was not written; --force writes it all the same");
     }
     exit
+}
+
+fn places<'a>(made: &[&'a Made]) -> Vec<&'a str> {
+    made.iter().map(|made| made.checked.place.as_str()).collect()
 }
 
 /// What became of one submission, in words.
