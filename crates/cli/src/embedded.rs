@@ -26,7 +26,7 @@ use multibeam_worker::suite::process::GuardProgram;
 use crate::commands::{fail, fail_status};
 use crate::exit::Exit;
 use crate::follow::{CtrlC, Look, follow};
-use crate::kubeconfigs::{self, Written};
+use crate::kubeconfigs;
 use crate::place::{RunDirectory, Served};
 use crate::roles;
 
@@ -181,7 +181,7 @@ async fn begin(
         Start::New(spec) => (*spec, None, false),
         Start::Resume { force } => {
             let spec = stored_spec(ledger, directory)?;
-            kubeconfigs::check(&spec, Written::Before)?;
+            kubeconfigs::check(&spec)?;
             (spec, Some(directory.name()), force)
         }
     };

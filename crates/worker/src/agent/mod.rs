@@ -35,7 +35,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use cluster::{Probing, check_kubeconfig};
 use link::{Link, Received};
-pub use prepare::discover_suite;
+pub use prepare::{check_binary, discover_suite};
 use runs::Runs;
 
 use crate::suite::process::GuardProgram;
