@@ -10,9 +10,9 @@ use multibeam_worker::agent::discover_suite;
 use multibeam_worker::discover::Discovery;
 use multibeam_worker::suite::process::GuardProgram;
 
+use crate::cache;
 use crate::commands::fail;
 use crate::convert::shown;
-use crate::embedded::cache_directory;
 use crate::exit::Exit;
 use crate::view::{clean, fit};
 use crate::written::Written;
@@ -53,7 +53,7 @@ pub(crate) async fn discover_all(
     written: Written<'_>,
 ) -> Result<Vec<Discovery>, Exit> {
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
-    let cache = cache_directory();
+    let cache = cache::directory();
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
     for (suite, targets) in suites {
         let work = discover_suite(&guard, suite, None, &cache, seed, run.certified);

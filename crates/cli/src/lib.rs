@@ -4,6 +4,7 @@
 //! run folds the run's events into a status and shows both through a [`view::View`].
 
 pub mod args;
+pub mod cache;
 mod cancels;
 pub mod catalog_view;
 pub mod commands;
