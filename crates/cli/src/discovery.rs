@@ -14,7 +14,7 @@ use crate::cache;
 use crate::commands::fail;
 use crate::convert::shown;
 use crate::exit::Exit;
-use crate::view::{clean, fit};
+use crate::view::{clean, count, exact, fit};
 use crate::written::Written;
 
 /// A discovery shorter than this (one from the cache) shows no progress.
@@ -55,10 +55,24 @@ pub(crate) async fn discover_all(
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     let cache = cache::directory();
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
+    let terminal = io::stderr().is_terminal();
     for (suite, targets) in suites {
+        let name = clean(&shown(&suite.binary));
+        let begun = Instant::now();
         let work = discover_suite(&guard, suite, None, &cache, seed, run.certified);
-        match with_progress(&shown(&suite.binary), work).await {
-            Ok(discovery) => found.push(discovery),
+        let result = if terminal {
+            with_progress(&name, begun, work).await
+        } else {
+            eprintln!("looking into {name}");
+            work.await
+        };
+        match result {
+            Ok(discovery) => {
+                if !terminal {
+                    eprintln!("{}", looked_into(&name, &discovery, begun.elapsed()));
+                }
+                found.push(discovery);
+            }
             Err(error) => {
                 let names: Vec<&str> =
                     targets.iter().map(|index| run.targets[*index].name.as_str()).collect();
@@ -97,10 +111,18 @@ fn naming(targets: &[&str]) -> String {
     }
 }
 
+/// What a log says of a discovery, which may have taken its time.
+fn looked_into(suite: &str, found: &Discovery, took: Duration) -> String {
+    let (selected, total) = (found.catalog.selected_specs(), found.catalog.specs.len());
+    let how = match found.cached {
+        true => "from the cache".to_owned(),
+        false => format!("in {}", exact(took)),
+    };
+    format!("looked into {suite} {how}: {selected} of {} selected", count(total, "spec"))
+}
+
 /// Shows on a terminal that something takes its time.
-async fn with_progress<T>(suite: &str, work: impl Future<Output = T>) -> T {
-    let terminal = io::stderr().is_terminal();
-    let begun = Instant::now();
+async fn with_progress<T>(suite: &str, begun: Instant, work: impl Future<Output = T>) -> T {
     let mut frames = tokio::time::interval(FRAME);
     let mut shown = false;
     tokio::pin!(work);
@@ -109,10 +131,10 @@ async fn with_progress<T>(suite: &str, work: impl Future<Output = T>) -> T {
             result = &mut work => break result,
             _ = frames.tick() => {
                 let elapsed = begun.elapsed();
-                if terminal && elapsed >= PATIENCE {
+                if elapsed >= PATIENCE {
                     shown = true;
                     let room = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-                    let text = format!("looking into {} … {}s", clean(suite), elapsed.as_secs());
+                    let text = format!("looking into {suite} … {}s", elapsed.as_secs());
                     eprint!("\r\x1b[K{}", fit(&text, room.saturating_sub(1)));
                 }
             }

@@ -246,11 +246,18 @@ fn what_list_says_is_what_runs() {
     let file = file.to_str().unwrap();
     let good = scratch.run(["check", "-f", file]).expect(0).stdout;
     assert!(good.contains("good, 1 target on 2 clusters"), "{good}");
-    let listed = scratch.run(["list", "-f", file, "--json", "--seed", "7"]).expect(0).stdout;
-    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let ended = scratch.run(["list", "-f", file, "--json", "--seed", "7"]).expect(0);
+    let listed: Value = serde_json::from_str(&ended.stdout).unwrap();
     let suite = &listed["suites"][0];
-    let text = scratch.run(["list", "-f", file]).expect(0).stdout;
-    assert!(text.contains("passes [Conformance]"), "{text}");
+    // In a log stands what takes its time, before and after.
+    let selected = format!("{} of {} specs selected", suite["selected"], suite["total"]);
+    let said: Vec<&str> = ended.stderr.lines().collect();
+    let [before, after] = said[..] else { panic!("{ended:?}") };
+    assert!(before.starts_with("looking into ") && before.ends_with("zoo.test"), "{before}");
+    assert!(after.contains("zoo.test in ") && after.ends_with(&selected), "{after}");
+    let again = scratch.run(["list", "-f", file, "--seed", "7"]).expect(0);
+    assert!(again.stdout.contains("passes [Conformance]"), "{}", again.stdout);
+    assert!(again.stderr.contains("from the cache: "), "{}", again.stderr);
 
     let run = scratch.run(["run", "--json", "-f", file, "--seed", "7"]).expect(0);
     let results = scratch.results();
