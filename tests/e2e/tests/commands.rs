@@ -20,7 +20,10 @@ const STUBBORN: &str = "[sig-zoo] Dangerous hangs and does not listen [Disruptiv
 /// The status of the only run; nothing while there is none to ask.
 fn status(scratch: &Scratch) -> Option<Value> {
     let ended = scratch.run(["status", "--json"]);
-    (ended.code() == 0).then(|| serde_json::from_str(&ended.stdout).unwrap())
+    let status: Option<Value> =
+        (ended.code() == 0).then(|| serde_json::from_str(&ended.stdout).unwrap());
+    assert!(status.as_ref().is_none_or(|status| status["format"] == 1), "{status:?}");
+    status
 }
 
 /// Waits until nothing but the hanging spec runs, and only what was handed out behind it is left of

@@ -81,6 +81,7 @@ targets:
     ];
     let found = scratch.run(["check", "--json", "-f", path]).expect(3).stdout;
     let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["format"], 1);
     let items = found["items"].as_array().unwrap().iter();
     let places: Vec<(String, &str)> = items
         .map(|it| (format!("{}:{}", it["line"], it["column"]), it["code"].as_str().unwrap()))

@@ -10,6 +10,10 @@ use crate::on_disk::Extent;
 use crate::view::count;
 use crate::{load, output};
 
+/// Version of the shape of `--json`: the findings as `multibeam_runfile` has them. New keys may come
+/// within it.
+const FORMAT: u32 = 1;
+
 /// Says whether a run file is good, or prints the schema of run files.
 #[must_use]
 pub fn run(args: &CheckArgs, color: ColorChoice) -> Exit {
@@ -36,8 +40,9 @@ fn check_json(file: &Path, extent: Extent) -> Exit {
         Ok(examined) => examined,
         Err(exit) => return exit,
     };
-    let mut text =
-        serde_json::to_string_pretty(&found.to_json()).expect("a JSON value always serializes");
+    let mut found = found.to_json();
+    found["format"] = FORMAT.into();
+    let mut text = serde_json::to_string_pretty(&found).expect("a JSON value always serializes");
     text.push('\n');
     print(&text, if loaded.is_some() { Exit::SUCCESS } else { Exit::INPUT })
 }
