@@ -2,6 +2,7 @@
 //! ledger, the workers, and the watchers.
 
 mod adopt;
+mod incidents;
 mod lessons;
 mod outlook;
 mod perform;
