@@ -20,6 +20,11 @@ type memory struct {
 	guardsPrivate int64
 }
 
+// exceeds tells whether more guards were there, or as many with more memory around them.
+func (m memory) exceeds(other memory) bool {
+	return m.guards > other.guards || (m.guards == other.guards && m.main > other.main)
+}
+
 // watchMemory looks at a process and its guards until it ends. Suite processes are not counted.
 func watchMemory(pid int, done <-chan struct{}) memory {
 	var most memory
@@ -36,7 +41,7 @@ func watchMemory(pid int, done <-chan struct{}) memory {
 			now.guards++
 			now.guardsPrivate += kilobytes(rollup, "Private_Clean:") + kilobytes(rollup, "Private_Dirty:")
 		}
-		if now.guards > most.guards || (now.guards == most.guards && now.main > most.main) {
+		if now.exceeds(most) {
 			most = now
 		}
 		select {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func print(o options, scenarios []scenario, results map[string]map[string][]sample, attached memory, took time.Duration) {
+func print(o options, scenarios []scenario, results map[string]map[string][]sample, took time.Duration) {
 	fmt.Printf("Medians of %d runs each, in turns; durations of the real run divided by %d; %s; whole bench %.0f s.\n\n",
 		o.rounds, o.scale, machine(), took.Seconds())
 	fmt.Println("| one cluster | runner | whole command | ratio | first spec to last | ratio | between two specs: median | p90 | serial: median |")
@@ -37,9 +37,25 @@ func print(o options, scenarios []scenario, results map[string]map[string][]samp
 				milliseconds(median(parallel)), milliseconds(quantile(parallel, 0.9)), milliseconds(median(serial)))
 		}
 	}
-	if attached.guards > 0 {
-		fmt.Printf("\nMemory with %d suite processes attached: multibeam %.1f MB; its %d guards %.1f MB of their own, together.\n",
-			attached.guards, megabytes(attached.main), attached.guards, megabytes(attached.guardsPrivate))
+	printMemory(scenarios, results)
+}
+
+// printMemory says what multibeam's own processes take while all suite processes are attached: in each
+// scenario the most that a round has seen.
+func printMemory(scenarios []scenario, results map[string]map[string][]sample) {
+	fmt.Println("\n| one cluster | suite processes attached | multibeam, resident | its guards, what is their own | together |")
+	fmt.Println("|---|---:|---:|---:|---:|")
+	for _, s := range scenarios {
+		var most memory
+		for _, taken := range results[s.name]["multibeam"] {
+			if taken.memory.exceeds(most) {
+				most = taken.memory
+			}
+		}
+		if most.guards > 0 {
+			fmt.Printf("| %s | %d | %.1f MB | %.1f MB | %.1f MB |\n", s.name, most.guards, megabytes(most.main),
+				megabytes(most.guardsPrivate), megabytes(most.main+most.guardsPrivate))
+		}
 	}
 }
 

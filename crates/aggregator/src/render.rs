@@ -5,6 +5,7 @@
 //! call it from a thread that may.
 
 mod follow;
+mod incidents;
 mod run_json;
 mod source;
 mod suite;
@@ -23,6 +24,7 @@ use multibeam_model::{RunId, TargetId};
 use crate::{Handle, LedgerError};
 
 pub use follow::Follower;
+pub use incidents::CutOutputJson;
 pub use run_json::{
     CleanedJson, LostAttemptJson, PlannedJson, RUN_JSON_FORMAT, RunJson, SessionJson,
     SpecStateJson, SpecsJson, SuiteJson, TargetJson,

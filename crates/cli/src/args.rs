@@ -184,6 +184,10 @@ pub struct CheckArgs {
     /// The run file, or the product file of `bundle`.
     #[arg(short, long, value_name = "FILE", required_unless_present = "schema")]
     pub file: Option<PathBuf>,
+    /// Look at nothing but the file: for a run at a standing coordinator, whose workers have the
+    /// suites and kubeconfigs.
+    #[arg(long, conflicts_with = "schema")]
+    pub file_only: bool,
     /// Print mistakes as JSON.
     #[arg(long)]
     pub json: bool,

@@ -10,48 +10,27 @@ use multibeam_model::run::{
     TargetSpec,
 };
 use multibeam_runfile::{Cleanup, Cluster, HumanDuration, RunFile, Suite};
-use thiserror::Error;
 
 /// A limit that no spec reaches, for rules that say `off`: the model's rules always have one.
 pub const NO_LIMIT: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Why a run file that was read cannot be run.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum ConvertError {
-    /// The same name stands for two clusters.
-    #[error(
-        "expected the cluster {name} to be the same in every target, but {first} and {second} give it another kubeconfig, context, or number of workers or processes (hint: one name is one cluster)"
-    )]
-    TwoClusters {
-        /// The name.
-        name: String,
-        /// The target that has it first.
-        first: String,
-        /// The target that differs.
-        second: String,
-    },
-}
-
 /// The run that a run file describes. `directory` is the one of the run file, absolute; relative
 /// paths begin there.
-///
-/// # Errors
-/// [`ConvertError`] when one name stands for different clusters.
-pub fn run_spec(file: &RunFile, directory: &Path) -> Result<RunSpec, ConvertError> {
+#[must_use]
+pub fn run_spec(file: &RunFile, directory: &Path) -> RunSpec {
     let mut clusters = Clusters::default();
     let mut targets = Vec::with_capacity(file.targets.len());
     for target in &file.targets {
-        let indices = target.clusters.iter();
-        let indices = indices.map(|cluster| clusters.add(cluster, &target.name, directory));
+        let indices = target.clusters.iter().map(|cluster| clusters.add(cluster, directory));
         targets.push(TargetSpec {
             name: target.name.clone(),
             dir_name: target.dir_name.clone(),
             labels: target.labels.clone(),
             suite: suite(&target.suite, directory),
-            clusters: indices.collect::<Result<_, _>>()?,
+            clusters: indices.collect(),
         });
     }
-    Ok(RunSpec {
+    RunSpec {
         name: file.name.clone(),
         certified: file.certified,
         mode: file.mode.map(|mode| RunMode {
@@ -65,7 +44,7 @@ pub fn run_spec(file: &RunFile, directory: &Path) -> Result<RunSpec, ConvertErro
         clusters: clusters.table,
         limits: limits(file),
         matrix_junit: file.results.matrix_junit,
-    })
+    }
 }
 
 /// A path of a run file in `directory`, in UTF-8 as the file itself.
@@ -144,43 +123,31 @@ fn duration(human: HumanDuration) -> Duration {
     human.0
 }
 
-/// The table of clusters: each name once, in the order of the file.
+/// The table of clusters: each name once, in the order of the file. One name is one cluster, which
+/// the reader of run files has seen to.
 #[derive(Default)]
 struct Clusters {
     table: Vec<ClusterSpec>,
-    /// Index in the table, and the target that brought it.
-    known: BTreeMap<String, (u32, String)>,
+    /// Index in the table.
+    known: BTreeMap<String, u32>,
 }
 
 impl Clusters {
-    fn add(
-        &mut self,
-        cluster: &Cluster,
-        target: &str,
-        directory: &Path,
-    ) -> Result<u32, ConvertError> {
-        let spec = ClusterSpec {
+    fn add(&mut self, cluster: &Cluster, directory: &Path) -> u32 {
+        if let Some(index) = self.known.get(&cluster.name) {
+            return *index;
+        }
+        let index =
+            u32::try_from(self.table.len()).expect("a run file has a bounded number of clusters");
+        self.table.push(ClusterSpec {
             name: cluster.name.clone(),
             kubeconfig: cluster.kubeconfig.as_ref().map(|path| text(directory, path)),
             context: cluster.context.clone(),
             workers: cluster.workers,
             processes: cluster.processes,
-        };
-        if let Some((index, first)) = self.known.get(&cluster.name) {
-            if self.table[*index as usize] != spec {
-                return Err(ConvertError::TwoClusters {
-                    name: cluster.name.clone(),
-                    first: first.clone(),
-                    second: target.to_owned(),
-                });
-            }
-            return Ok(*index);
-        }
-        let index =
-            u32::try_from(self.table.len()).expect("a run file has a bounded number of clusters");
-        self.table.push(spec);
-        self.known.insert(cluster.name.clone(), (index, target.to_owned()));
-        Ok(index)
+        });
+        self.known.insert(cluster.name.clone(), index);
+        index
     }
 }
 

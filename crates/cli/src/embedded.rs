@@ -26,9 +26,8 @@ use multibeam_worker::suite::process::GuardProgram;
 use crate::commands::{fail, fail_status};
 use crate::exit::Exit;
 use crate::follow::{CtrlC, Look, follow};
-use crate::kubeconfigs::{self, Written};
 use crate::place::{RunDirectory, Served};
-use crate::roles;
+use crate::{cache, kubeconfigs, roles};
 
 /// How long the parts may take to end.
 const GRACE: Duration = Duration::from_secs(20);
@@ -181,7 +180,7 @@ async fn begin(
         Start::New(spec) => (*spec, None, false),
         Start::Resume { force } => {
             let spec = stored_spec(ledger, directory)?;
-            kubeconfigs::check(&spec, Written::Before)?;
+            kubeconfigs::check(&spec)?;
             (spec, Some(directory.name()), force)
         }
     };
@@ -267,7 +266,7 @@ fn worker_config(
         slots: cluster.processes,
         suite: None,
         data: absolute(directory.workers().join(name)),
-        cache: cache_directory(),
+        cache: cache::directory(),
         guard: guard.clone(),
         starts: starts.clone(),
         host: host.to_owned(),
@@ -279,18 +278,6 @@ fn worker_config(
 /// Suite processes have another working directory than this program.
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
-}
-
-/// Where discovery keeps what it finds, for all runs of this user.
-#[must_use]
-pub fn cache_directory() -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let base = match (variable("XDG_CACHE_HOME"), variable("HOME")) {
-        (Some(cache), _) => PathBuf::from(cache),
-        (None, Some(home)) => Path::new(&home).join(".cache"),
-        (None, None) => std::env::temp_dir(),
-    };
-    base.join("multibeam")
 }
 
 /// The host's name, for people.

@@ -6,12 +6,12 @@ use std::path::{Component, Path, PathBuf};
 
 use multibeam_aggregator::render::RunJson;
 use multibeam_model::run::RunSpec;
-use multibeam_proto::aggregator::v1::FetchRequest;
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
+use multibeam_proto::aggregator::v1::{Chunk, FetchRequest};
 use multibeam_rt::endpoints::Endpoints;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
-use tonic::{Code, Status};
+use tonic::{Code, Status, Streaming};
 
 use crate::commands::{exit_of, fail};
 use crate::exit::Exit;
@@ -132,7 +132,7 @@ async fn read<T: DeserializeOwned>(
     file: &'static str,
 ) -> Result<T, FilesError> {
     let mut bytes = Vec::new();
-    copy(results, run, None, file, &mut bytes, Path::new(file)).await?;
+    Incoming::open(results, run, None, file, Path::new(file)).await?.copy(&mut bytes).await?;
     serde_json::from_slice(&bytes).map_err(|source| FilesError::Version { file, source })
 }
 
@@ -164,13 +164,15 @@ async fn fetch(
     file: &str,
     path: &Path,
 ) -> Result<(), FilesError> {
+    // Nothing is made on disk for a file that there is not.
+    let incoming = Incoming::open(results, run, target, file, path).await?;
     let failed = |source| FilesError::Write { path: path.to_owned(), source };
     fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
     // Nobody sees half a file: it gets its name when it is whole.
     let unfinished = path.with_extension("part");
     let out = tokio::fs::File::create(&unfinished).await.map_err(failed)?;
     let mut out = tokio::io::BufWriter::new(out);
-    let copied = copy(results, run, target, file, &mut out, path).await;
+    let copied = incoming.copy(&mut out).await;
     let copied = match copied {
         Ok(()) => out.flush().await.map_err(failed),
         Err(error) => Err(error),
@@ -184,23 +186,46 @@ async fn fetch(
     }
 }
 
-async fn copy(
-    results: &ResultsClient<Endpoints>,
-    run: &str,
-    target: Option<u32>,
-    file: &str,
-    out: &mut (impl AsyncWrite + Unpin),
-    path: &Path,
-) -> Result<(), FilesError> {
-    let failed = |status: Status| FilesError::Fetch {
-        file: path.display().to_string(),
-        status: Box::new(status),
-    };
-    let request = FetchRequest { run: run.to_owned(), target, file: file.to_owned() };
-    let mut chunks = results.clone().fetch(request).await.map_err(failed)?.into_inner();
-    while let Some(chunk) = chunks.message().await.map_err(failed)? {
-        let written = out.write_all(&chunk.data).await;
-        written.map_err(|source| FilesError::Write { path: path.to_owned(), source })?;
+/// A file on its way.
+struct Incoming<'a> {
+    chunks: Streaming<Chunk>,
+    next: Option<Chunk>,
+    /// Its name, or where it goes.
+    path: &'a Path,
+}
+
+// === impl Incoming ===
+
+impl<'a> Incoming<'a> {
+    /// Asks for a file and waits for its beginning.
+    async fn open(
+        results: &ResultsClient<Endpoints>,
+        run: &str,
+        target: Option<u32>,
+        file: &str,
+        path: &'a Path,
+    ) -> Result<Self, FilesError> {
+        let request = FetchRequest { run: run.to_owned(), target, file: file.to_owned() };
+        let opened = async {
+            let mut chunks = results.clone().fetch(request).await?.into_inner();
+            Ok((chunks.message().await?, chunks))
+        };
+        let (next, chunks) = opened.await.map_err(|status| unfetched(path, status))?;
+        Ok(Self { chunks, next, path })
     }
-    Ok(())
+
+    async fn copy(mut self, out: &mut (impl AsyncWrite + Unpin)) -> Result<(), FilesError> {
+        while let Some(chunk) = self.next.take() {
+            let written = out.write_all(&chunk.data).await;
+            let path = self.path;
+            written.map_err(|source| FilesError::Write { path: path.to_owned(), source })?;
+            let next = self.chunks.message().await;
+            self.next = next.map_err(|status| unfetched(path, status))?;
+        }
+        Ok(())
+    }
+}
+
+fn unfetched(path: &Path, status: Status) -> FilesError {
+    FilesError::Fetch { file: path.display().to_string(), status: Box::new(status) }
 }

@@ -4,11 +4,13 @@
 //! run folds the run's events into a status and shows both through a [`view::View`].
 
 pub mod args;
+pub mod cache;
 mod cancels;
 pub mod catalog_view;
 pub mod commands;
 pub mod connect;
 pub mod convert;
+mod discovery;
 pub mod embedded;
 pub mod exit;
 pub mod files;
@@ -18,14 +20,15 @@ mod history;
 mod history_view;
 pub mod kubeconfigs;
 pub mod load;
+pub mod on_disk;
 pub mod online;
 pub mod output;
 pub mod place;
 pub mod plan_view;
-pub mod preflight;
 pub mod required;
 pub mod rerun;
 mod results_of;
 mod roles;
 pub mod stored;
 pub mod view;
+pub mod written;

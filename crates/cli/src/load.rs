@@ -1,15 +1,15 @@
 //! From the path of a run file to a run that can be started.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use multibeam_model::run::RunSpec;
-use multibeam_runfile::{Diagnostics, Mode, RunFile, Styles};
+use multibeam_runfile::{Diagnostics, Mention, Mode, RunFile, Styles};
 
 use crate::args::{ColorChoice, Place};
 use crate::convert;
 use crate::exit::Exit;
+use crate::on_disk::{self, Extent};
 use crate::view::Style;
 
 /// A run file that has been read.
@@ -25,8 +25,8 @@ pub struct Loaded {
     pub results: PathBuf,
     /// Its name, for findings about it.
     pub name: String,
-    /// Where the kubeconfig of each cluster is named, by the cluster's name.
-    pub kubeconfigs: BTreeMap<String, multibeam_runfile::Place>,
+    /// What it names on the disk, with the places where it does.
+    pub mentions: Vec<Mention>,
 }
 
 impl Loaded {
@@ -37,28 +37,48 @@ impl Loaded {
     }
 }
 
-/// Reads a run file, whose specs a mode may select. Mistakes and warnings go to standard error.
+/// Reads a run file, whose specs a mode may select, and holds it against the disk. Mistakes and
+/// warnings go to standard error.
 ///
 /// # Errors
 /// [`Exit::INPUT`] when the file cannot be read or has mistakes, which have then been shown.
-pub fn load(path: &Path, mode: Option<Mode>, color: ColorChoice) -> Result<Loaded, Exit> {
+pub fn load(
+    path: &Path,
+    mode: Option<Mode>,
+    extent: Extent,
+    color: ColorChoice,
+) -> Result<Loaded, Exit> {
+    let (loaded, found) = examine(path, mode, extent)?;
+    if !found.is_empty() {
+        eprint!("{}", found.render(&styles(color)));
+    }
+    loaded.ok_or(Exit::INPUT)
+}
+
+/// Does the same, and leaves it to the caller to show what was found.
+///
+/// # Errors
+/// [`Exit::INPUT`] when the file cannot be read, which has then been said.
+pub(crate) fn examine(
+    path: &Path,
+    mode: Option<Mode>,
+    extent: Extent,
+) -> Result<(Option<Loaded>, Diagnostics), Exit> {
     let (bytes, directory) = read(path)?;
     let name = path.display().to_string();
-    let show = |found: &Diagnostics| eprint!("{}", found.render(&styles(color)));
-    let parsed = multibeam_runfile::parse_bytes_as(&name, &bytes, mode).map_err(|mistakes| {
-        show(&mistakes);
-        Exit::INPUT
-    })?;
-    if !parsed.warnings.is_empty() {
-        show(&parsed.warnings);
-    }
-    let run = convert::run_spec(&parsed.run, &directory).map_err(|mistake| {
-        eprintln!("error: {name}: {mistake}");
-        Exit::INPUT
-    })?;
-    let results = convert::absolute(&directory, &parsed.run.results.dir);
-    let kubeconfigs = parsed.kubeconfigs;
-    Ok(Loaded { file: parsed.run, run, directory, results, name, kubeconfigs })
+    let examined = multibeam_runfile::examine(&name, &bytes, mode);
+    let mentions = examined.mentions;
+    let found = examined.found.and(on_disk::check(&mentions, &directory, extent));
+    let good = examined.run.filter(|_| !found.has_errors());
+    let loaded = good.map(|file| Loaded {
+        run: convert::run_spec(&file, &directory),
+        results: convert::absolute(&directory, &file.results.dir),
+        file,
+        directory,
+        name,
+        mentions,
+    });
+    Ok((loaded, found))
 }
 
 /// The bytes of a file and its absolute directory. `-` is standard input, whose relative paths
@@ -66,7 +86,7 @@ pub fn load(path: &Path, mode: Option<Mode>, color: ColorChoice) -> Result<Loade
 ///
 /// # Errors
 /// [`Exit::INPUT`] when it cannot be read, which has then been said.
-pub(crate) fn read(path: &Path) -> Result<(Vec<u8>, PathBuf), Exit> {
+fn read(path: &Path) -> Result<(Vec<u8>, PathBuf), Exit> {
     let result = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)

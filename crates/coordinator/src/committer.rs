@@ -179,7 +179,7 @@ impl Committer {
         for record in records {
             if let Err(status) = self.ledger.propose(&[record]).await {
                 let message = status.message();
-                tracing::warn!(run = %self.run, message, "the ledger does not take durations");
+                tracing::warn!(run = %self.run, message, "the ledger does not take a record");
                 return;
             }
         }

@@ -1,5 +1,6 @@
 //! Findings about a file: what, where, and what to do about it.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use serde::Serialize;
@@ -50,6 +51,8 @@ pub enum Code {
     BadValue,
     /// A pattern that Go's regular expressions do not accept.
     BadPattern,
+    /// A label filter that Ginkgo does not accept.
+    BadLabelFilter,
     /// A `${...}` that cannot be replaced.
     BadReference,
     /// A matrix that has no rows, an unused axis, or a rule that does not fit it.
@@ -66,6 +69,8 @@ pub enum Code {
     ModeConflict,
     /// A kubeconfig that is not there, is none, or lacks what is wanted.
     BadKubeconfig,
+    /// A suite that is not there, cannot be started, or is none.
+    BadSuite,
     /// Something that has no effect in this kind of run.
     Unused,
 }
@@ -88,6 +93,9 @@ pub struct Diagnostic {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// What somebody else said about it, line by line: the end of a program's output, say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub detail: Vec<String>,
     /// The line of the file, control characters replaced.
     pub source: String,
 }
@@ -106,6 +114,38 @@ pub struct Diagnostics {
 // === impl Diagnostics ===
 
 impl Diagnostics {
+    /// Findings about a file, in whatever order they come. A mistake in a line that several targets
+    /// share is said once.
+    #[must_use]
+    pub fn new(file: &str, mut all: Vec<Diagnostic>) -> Self {
+        all.sort_by_key(|d| (d.line, d.column, Reverse(d.severity)));
+        let mut items: Vec<Diagnostic> = Vec::new();
+        for item in all {
+            let said =
+                items.iter().rev().take_while(|d| (d.line, d.column) == (item.line, item.column));
+            if !said.into_iter().any(|d| d.code == item.code && d.message == item.message) {
+                items.push(item);
+            }
+        }
+        let found = items.len();
+        if found > MAX_DIAGNOSTICS {
+            // Errors are what must not be cut off.
+            items.sort_by_key(|d| Reverse(d.severity));
+            items.truncate(MAX_DIAGNOSTICS);
+            items.sort_by_key(|d| (d.line, d.column));
+        }
+        let omitted = found - items.len();
+        Self { file: file.to_owned(), items, omitted }
+    }
+
+    /// These and others about the same file.
+    #[must_use]
+    pub fn and(mut self, others: Vec<Diagnostic>) -> Self {
+        self.items.extend(others);
+        let all = Self::new(&self.file, self.items);
+        Self { omitted: self.omitted + all.omitted, ..all }
+    }
+
     /// Whether anything in here forbids the use of the file.
     pub fn has_errors(&self) -> bool {
         self.items.iter().any(|d| d.severity == Severity::Error)
@@ -217,26 +257,8 @@ impl<'a> Sink<'a> {
         self.items.iter().any(|d| d.severity == Severity::Error && d.code == code)
     }
 
-    /// Everything found, ordered by position. A mistake in a line that several targets share is
-    /// said once.
-    pub fn finish(mut self) -> Diagnostics {
-        self.items.sort_by_key(|d| (d.line, d.column, std::cmp::Reverse(d.severity)));
-        let mut items: Vec<Diagnostic> = Vec::new();
-        for item in self.items {
-            let said =
-                items.iter().rev().take_while(|d| (d.line, d.column) == (item.line, item.column));
-            if !said.into_iter().any(|d| d.code == item.code && d.message == item.message) {
-                items.push(item);
-            }
-        }
-        let found = items.len();
-        if found > MAX_DIAGNOSTICS {
-            // Errors are what must not be cut off.
-            items.sort_by_key(|d| std::cmp::Reverse(d.severity));
-            items.truncate(MAX_DIAGNOSTICS);
-            items.sort_by_key(|d| (d.line, d.column));
-        }
-        let omitted = found - items.len();
-        Diagnostics { file: self.file.to_owned(), items, omitted }
+    /// Everything found.
+    pub fn finish(self) -> Diagnostics {
+        Diagnostics::new(self.file, self.items)
     }
 }

@@ -33,24 +33,35 @@ pub fn parse<T>(
     bytes: &[u8],
     read: impl FnOnce(&Node, &mut Sink<'_>) -> T,
 ) -> Result<(T, Diagnostics), Diagnostics> {
+    match examine(format, file_name, bytes, read) {
+        (Some(read), found) if !found.has_errors() => Ok((read, found)),
+        (_, found) => Err(found),
+    }
+}
+
+/// Does the same as [`parse`], and gives what was made of a file with mistakes too, for those who look
+/// for further ones elsewhere. Nothing was made of one that is no such file at all.
+pub fn examine<T>(
+    format: &Format,
+    file_name: &str,
+    bytes: &[u8],
+    read: impl FnOnce(&Node, &mut Sink<'_>) -> T,
+) -> (Option<T>, Diagnostics) {
     if bytes.len() > MAX_FILE_BYTES {
         // Nothing of such a text is worth being looked at, not even for its lines.
         let mut sink = Sink::new(file_name, "");
         let (found, name) = (bytes.len(), format.root.name);
         let message = format!("the file has {found} bytes, {name} at most {MAX_FILE_BYTES}");
         sink.error(Code::TooLarge, Span::at(1, 1), message, None);
-        return Err(sink.finish());
+        return (None, sink.finish());
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
-        Err(error) => return Err(not_utf8(file_name, bytes, error.valid_up_to())),
+        Err(error) => return (None, not_utf8(file_name, bytes, error.valid_up_to())),
     };
     let mut sink = Sink::new(file_name, text);
     let read = tree(format, text, &mut sink).map(|root| read(&root, &mut sink));
-    match read {
-        Some(read) if !sink.has_errors() => Ok((read, sink.finish())),
-        _ => Err(sink.finish()),
-    }
+    (read, sink.finish())
 }
 
 /// Whether a file says that its `kind` is the format's, whatever else is wrong with it.

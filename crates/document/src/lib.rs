@@ -20,7 +20,7 @@ pub mod table;
 pub mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity, Sink};
-pub use format::{Format, parse, says};
+pub use format::{Format, examine, parse, says};
 pub use place::Place;
 pub use render::Styles;
 pub use schema::{schema, schema_text};

@@ -30,6 +30,7 @@ impl Place {
         let Self { line, column, length, source } = self.clone();
         // Both repeat what the file says.
         let (message, hint) = (printable(message), hint.map(printable));
-        Diagnostic { severity, code, line, column, length, message, hint, source }
+        let detail = Vec::new();
+        Diagnostic { severity, code, line, column, length, message, hint, detail, source }
     }
 }

@@ -96,6 +96,9 @@ fn one(out: &mut String, file: &str, d: &Diagnostic, s: &Styles) {
     if let Some(hint) = &d.hint {
         let _ = writeln!(out, "    {}(hint: {hint}){}", s.hint, s.reset);
     }
+    for line in &d.detail {
+        let _ = writeln!(out, "    {}| {}{}", s.gutter, s.reset, printable(line));
+    }
 }
 
 /// The part of a long line around a column, and that column within it.
@@ -147,6 +150,7 @@ mod tests {
             length,
             message: "unknown key \"kubconfig\"".into(),
             hint: Some("did you mean \"kubeconfig\"?".into()),
+            detail: Vec::new(),
             source: printable(source),
         };
         Diagnostics { file: "run.yaml".into(), items: vec![item], omitted: 0 }
@@ -158,6 +162,17 @@ mod tests {
             finding("  kubconfig: x", 3, 9).render(&Styles::PLAIN),
             "run.yaml:7:3: error: unknown key \"kubconfig\"\n 7 |   kubconfig: x\n   |   ^^^^^^^^^\n    \
              (hint: did you mean \"kubeconfig\"?)\nrun.yaml: 1 error\n"
+        );
+    }
+
+    #[test]
+    fn what_a_program_said_stands_below() {
+        let mut all = finding("a: b", 1, 1);
+        all.items[0].detail = vec!["flag provided but not defined".into(), "\x1b[2J".into()];
+        let text = all.render(&Styles::PLAIN);
+        assert!(
+            text.contains("?)\n    | flag provided but not defined\n    | \u{fffd}[2J\n"),
+            "{text}"
         );
     }
 

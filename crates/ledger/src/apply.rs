@@ -36,6 +36,7 @@ impl Ledger {
             Command::Raise { format } => self.raise(*format),
             Command::Learn(lesson) => self.learn(lesson),
             Command::Plan { run, target, planned } => self.plan(run, *target, *planned),
+            Command::Note { run, incident } => self.note(run, incident),
             Command::Run { run, change } => {
                 let epoch = self.epoch();
                 self.digests.forget(run);

@@ -10,13 +10,15 @@ use multibeam_model::{RunId, TargetId};
 use serde::{Deserialize, Serialize};
 
 use crate::Ledger;
+use crate::incidents::Incidents;
 
-/// Everything that came with format 2 of the commands.
+/// Everything that came with format 2 of the commands; incidents beside the expectations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Expectations {
     pub(crate) history: History,
     /// What was expected of the targets of runs that are not forgotten.
     pub(crate) planned: BTreeMap<RunId, BTreeMap<TargetId, Planned>>,
+    pub(crate) incidents: Incidents,
 }
 
 // === impl Expectations ===
@@ -24,7 +26,7 @@ pub(crate) struct Expectations {
 impl Expectations {
     /// Whether an earlier version would miss nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.history.is_empty() && self.planned.is_empty()
+        self.history.is_empty() && self.planned.is_empty() && self.incidents.is_empty()
     }
 }
 
@@ -53,7 +55,8 @@ impl Ledger {
 
     /// The run is forgotten. What it has taught stays.
     pub(crate) fn forget_plan(&mut self, run: &RunId) {
-        if self.expectations.planned.remove(run).is_some() {
+        let Expectations { planned, incidents, .. } = &mut self.expectations;
+        if planned.remove(run).is_some() | incidents.remove(run).is_some() {
             self.digests.forget_expectations();
         }
     }

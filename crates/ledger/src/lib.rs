@@ -18,6 +18,7 @@ mod apply;
 mod attempt;
 mod digest;
 mod expectations;
+mod incidents;
 pub mod merge;
 pub mod node;
 mod parts;
@@ -31,6 +32,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use multibeam_history::History;
+use multibeam_model::incident::Incident;
 use multibeam_model::plan::Planned;
 use multibeam_model::record::RunRecord;
 use multibeam_model::{Epoch, RunId, TargetId, Timestamp};
@@ -145,6 +147,12 @@ impl Ledger {
     #[must_use]
     pub fn planned(&self, run: &RunId, target: TargetId) -> Option<&Planned> {
         self.expectations.planned.get(run)?.get(&target)
+    }
+
+    /// What a user should know of a run although nothing ended of it, in the order in which it was told.
+    #[must_use]
+    pub fn incidents(&self, run: &RunId) -> &[Incident] {
+        self.expectations.incidents.get(run).map_or(&[], Vec::as_slice)
     }
 
     /// All runs, by id.

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod expectations;
+mod incidents;
 mod merging;
 mod parts;
 mod properties;

@@ -178,6 +178,9 @@ impl Entry {
                 self.state.spoiled = true;
                 self.end(*attempt);
             }
+            ProcessNews::OutputCut(_) => {
+                self.state.told.retain(|told| !matches!(told, ProcessNews::OutputCut(_)));
+            }
             ProcessNews::Fact(_)
             | ProcessNews::Mismatch { .. }
             | ProcessNews::Aborted

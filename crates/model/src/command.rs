@@ -7,6 +7,7 @@ use crate::ids::{
     AttemptId, ClusterId, Epoch, GroupId, ProcessId, RunId, SessionId, SpecIndex, TargetId,
     WorkerId,
 };
+use crate::incident::Incident;
 use crate::lesson::Lesson;
 use crate::link::SessionFact;
 use crate::outcome::{Cause, LossCause, SpecState, Verdict};
@@ -74,6 +75,14 @@ pub enum Command {
         target: TargetId,
         /// What is expected.
         planned: Planned,
+    },
+    /// Something that a user should know of a run. Told again it is a duplicate; of output that is cut
+    /// off the newest count of each process stays. Since format 2.
+    Note {
+        /// The run.
+        run: RunId,
+        /// What.
+        incident: Incident,
     },
 }
 
@@ -412,7 +421,7 @@ impl Command {
     #[must_use]
     pub fn format(&self) -> u8 {
         match self {
-            Self::Learn(_) | Self::Plan { .. } => 2,
+            Self::Learn(_) | Self::Plan { .. } | Self::Note { .. } => 2,
             Self::Claim { .. }
             | Self::CreateRun { .. }
             | Self::Expire { .. }

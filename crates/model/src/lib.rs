@@ -8,6 +8,7 @@ pub mod adopt;
 pub mod command;
 pub mod event;
 pub mod ids;
+pub mod incident;
 pub mod lesson;
 pub mod link;
 pub mod markdown;

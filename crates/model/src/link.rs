@@ -7,6 +7,7 @@ use crate::ids::{
     AttemptId, Epoch, GroupId, ProcessId, ProcessNumber, RunId, SessionId, SpecIndex, TargetId,
     WorkerId,
 };
+use crate::incident::OutputCut;
 use crate::outcome::{LossCause, ProcessEnd, SpecState};
 use crate::run::{Limits, SuiteSpec};
 use crate::time::Moment;
@@ -174,6 +175,8 @@ pub enum ProcessNews {
     },
     /// The suite called `AbortSuite()`, or failed under its own fail-fast.
     Aborted,
+    /// Part of what it wrote is not kept: when that begins, and at its end with all of it.
+    OutputCut(OutputCut),
     /// It is gone, and so are all its descendants.
     Ended {
         /// How.

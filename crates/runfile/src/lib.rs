@@ -18,6 +18,8 @@
 
 pub mod bounds;
 mod example;
+mod label_filter;
+mod mention;
 mod mode;
 mod name;
 mod pattern;
@@ -27,6 +29,7 @@ mod settings;
 mod template;
 
 pub use example::{Example, template};
+pub use mention::{Mention, Mentioned};
 pub use mode::Mode;
 pub use multibeam_document::human::{ByteSize, HumanDuration, ParseDurationError, ParseSizeError};
 pub use multibeam_document::{Code, Diagnostic, Diagnostics, Place, Severity, Styles};
@@ -47,8 +50,6 @@ pub use settings::spec_timeout::{DEFAULT_SPEC_TIMEOUT, SpecTimeoutRule, SpecTime
 pub use settings::suite::{DEFAULT_SUITE_TIMEOUT, Suite};
 pub use settings::target::Target;
 
-use std::collections::BTreeMap;
-
 use multibeam_document::Format;
 
 /// How run files look.
@@ -67,8 +68,19 @@ pub struct Parsed {
     pub run: RunFile,
     /// What is probably not meant so; to be shown, but no reason to stop.
     pub warnings: Diagnostics,
-    /// Where the kubeconfig of a cluster is named (for the first time), by the cluster's name.
-    pub kubeconfigs: BTreeMap<String, Place>,
+    /// What it names on the disk.
+    pub mentions: Vec<Mention>,
+}
+
+/// A run file that was read as far as it can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// What it says, if it has no mistakes.
+    pub run: Option<RunFile>,
+    /// Every mistake and every warning.
+    pub found: Diagnostics,
+    /// What it names on the disk, as far as that can be read in a file with mistakes.
+    pub mentions: Vec<Mention>,
 }
 
 /// Reads a run file. `file_name` is only repeated in messages.
@@ -98,18 +110,29 @@ pub fn parse_bytes(file_name: &str, bytes: &[u8]) -> Result<Parsed, Diagnostics>
 /// Reads the bytes of a run file whose specs a mode selects.
 ///
 /// # Errors
-/// Every mistake in the file, warnings among them; also what contradicts the mode.
+/// Every mistake in the file, warnings among them.
 pub fn parse_bytes_as(
     file_name: &str,
     bytes: &[u8],
     mode: Option<Mode>,
 ) -> Result<Parsed, Diagnostics> {
-    let read = multibeam_document::parse(&FORMAT, file_name, bytes, |root, sink| {
+    match examine(file_name, bytes, mode) {
+        Examined { run: Some(run), found: warnings, mentions } => {
+            Ok(Parsed { run, warnings, mentions })
+        }
+        Examined { found, .. } => Err(found),
+    }
+}
+
+/// Reads the bytes of a run file, whose specs a mode may select, as far as they can be read: who looks
+/// at what the file names on the disk can report its mistakes together with those in here.
+#[must_use]
+pub fn examine(file_name: &str, bytes: &[u8], mode: Option<Mode>) -> Examined {
+    let (read, found) = multibeam_document::examine(&FORMAT, file_name, bytes, |root, sink| {
         let raw = settings::run::read(root, mode, sink);
-        let (run, spans) = resolve::resolve(raw, sink);
-        let places = spans.into_iter().map(|(name, span)| (name, sink.place(span)));
-        (run, places.collect())
+        let (run, mentions) = resolve::resolve(raw, sink);
+        (run, mentions.placed(|at| sink.place(at)))
     });
-    let ((run, kubeconfigs), warnings) = read?;
-    Ok(Parsed { run, warnings, kubeconfigs })
+    let (run, mentions) = read.map(|(run, mentions)| (Some(run), mentions)).unwrap_or_default();
+    Examined { run: run.filter(|_| !found.has_errors()), found, mentions }
 }

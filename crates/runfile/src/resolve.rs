@@ -11,6 +11,7 @@ use multibeam_document::render::quote;
 use multibeam_document::yaml::Span;
 
 use crate::bounds::MAX_TARGETS;
+use crate::mention::Mentions;
 use crate::name::{self, TARGET_RULE};
 use crate::settings::run::{RawRun, RunFile};
 use crate::settings::suite::RawSuite;
@@ -20,12 +21,11 @@ use crate::template::{Row, Template};
 use clusters::Bindings;
 pub(crate) use scope::Writer;
 
-/// Resolves the targets, and says where the kubeconfig of each cluster is named. The result is only
-/// good if the sink has no errors.
-pub(crate) fn resolve(raw: RawRun, sink: &mut Sink<'_>) -> (RunFile, BTreeMap<String, Span>) {
+/// Resolves the targets, and gathers what they name on the disk. The run is only good if the sink has
+/// no errors.
+pub(crate) fn resolve(raw: RawRun, sink: &mut Sink<'_>) -> (RunFile, Mentions) {
     let mut out = Writer::new(sink);
-    let mut names = Names::default();
-    let mut bindings = Bindings::default();
+    let mut seen = Seen::default();
     let mut run = raw.run.clone();
     for target in &raw.targets {
         let suite = target.suite.over(&raw.suite);
@@ -42,17 +42,21 @@ pub(crate) fn resolve(raw: RawRun, sink: &mut Sink<'_>) -> (RunFile, BTreeMap<St
             break;
         }
         for row in rows {
-            if let Some(found) =
-                one(&raw, target, &suite, &row, &mut names, &mut bindings, &mut out)
-            {
-                run.targets.push(found);
-            }
+            run.targets.extend(one(&raw, target, &suite, &row, &mut seen, &mut out));
             if out.is_full() {
-                return (run, bindings.kubeconfigs());
+                return (run, seen.mentions);
             }
         }
     }
-    (run, bindings.kubeconfigs())
+    (run, seen.mentions)
+}
+
+/// What earlier targets have said.
+#[derive(Default)]
+struct Seen {
+    names: Names,
+    bindings: Bindings,
+    mentions: Mentions,
 }
 
 fn rows(target: &RawTarget, out: &mut Writer<'_, '_>) -> Option<Vec<Row>> {
@@ -68,8 +72,7 @@ fn one(
     target: &RawTarget,
     suite: &RawSuite,
     row: &Row,
-    names: &mut Names,
-    bindings: &mut Bindings,
+    seen: &mut Seen,
     out: &mut Writer<'_, '_>,
 ) -> Option<Target> {
     // Most specific last.
@@ -86,9 +89,12 @@ fn one(
     if let (Some(mode), Some(suite)) = (raw.run.mode, &mut suite) {
         mode.apply(raw_suite, suite, out);
     }
-    let clusters = clusters::resolve(raw, target, row, bindings, out);
-    let template = target.name.as_ref()?;
-    let name = out.write(template, row, 0);
+    let name = target.name.as_ref().map(|template| out.write(template, row, 0));
+    if let Some(suite) = &suite {
+        seen.mentions.add_suite(name.as_deref().unwrap_or_default(), raw_suite, suite);
+    }
+    let clusters = clusters::resolve(raw, target, row, seen, out);
+    let (template, name) = (target.name.as_ref()?, name?);
     let dir_name = match name::target_dir(&name) {
         Ok(dir) => dir,
         Err(why) => {
@@ -97,7 +103,7 @@ fn one(
             return None;
         }
     };
-    names.add(template, &name, &dir_name, row, out);
+    seen.names.add(template, &name, &dir_name, row, out);
     Some(Target { name, dir_name, labels, suite: suite?, clusters, matrix: row.clone() })
 }
 

@@ -105,7 +105,7 @@ impl Run {
             return;
         };
         match news {
-            ProcessNews::Up => {}
+            ProcessNews::Up | ProcessNews::OutputCut(_) => {}
             ProcessNews::SuiteNodeDone { node, state, .. } => {
                 if state.is_failure() && node.ends_with("BeforeSuite") {
                     let reason = format!("the {node} of a suite process ended as {state}");

@@ -14,7 +14,7 @@ use multibeam_ginkgo::argv::SuiteOptions;
 use multibeam_ginkgo::catalog::{Catalog, Discovered};
 use multibeam_ginkgo::dryrun::DryRun;
 
-pub use self::binary::{Binary, inspect};
+pub use self::binary::{Binary, inspect, look_at};
 pub use self::error::DiscoverError;
 use self::steps::Steps;
 use crate::suite::process::GuardProgram;

@@ -2,7 +2,7 @@
 //! memory until it is known; what lies between is counted and dropped.
 //!
 //! A full disk is no reason to end a suite: writing stops, reading goes on, and the note at the end
-//! says so if it still can be written.
+//! says so if it still can be written. Whoever drains the output hears of the first loss at once.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,6 +16,15 @@ pub const TAIL: usize = 64 * 1024;
 pub trait Sink: Write {}
 
 impl<W: Write> Sink for W {}
+
+/// Output that was not kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// How much of it, in bytes.
+    pub bytes: u64,
+    /// What the disk said, if that was the reason; else there was too much of it.
+    pub error: Option<String>,
+}
 
 /// Takes everything, keeps a bounded part.
 #[derive(Debug)]
@@ -73,24 +82,37 @@ impl<W: Sink> Spool<W> {
         self.dropped += (skip + excess) as u64;
     }
 
-    /// Takes everything until the end of `source`; a reading error ends it like an end of file.
-    pub fn drain(&mut self, mut source: impl Read) {
+    /// What is lost so far, if anything is.
+    pub fn loss(&self) -> Option<Loss> {
+        let error = self.error.as_ref().map(ToString::to_string);
+        (self.dropped > 0 || error.is_some()).then_some(Loss { bytes: self.dropped, error })
+    }
+
+    /// Takes everything until the end of `source`; a reading error ends it like an end of file. Tells
+    /// the first loss when it happens.
+    pub fn drain(&mut self, mut source: impl Read, first_loss: impl FnOnce(Loss)) {
         let mut buffer = vec![0; 64 * 1024];
+        let mut first_loss = Some(first_loss);
         loop {
             match source.read(&mut buffer) {
                 Ok(0) => return,
-                Ok(length) => self.push(&buffer[..length]),
+                Ok(length) => {
+                    self.push(&buffer[..length]);
+                    if let Some(loss) = self.loss()
+                        && let Some(tell) = first_loss.take()
+                    {
+                        tell(loss);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return,
             }
         }
     }
 
-    /// Writes the end and gives the sink back.
-    ///
-    /// # Errors
-    /// The first writing error; what was written before it stays.
-    pub fn finish(mut self) -> io::Result<W> {
+    /// Writes the end and gives the sink back, and what is lost in all. What was written before an
+    /// error stays.
+    pub fn finish(mut self) -> (W, Option<Loss>) {
         if let Some(error) = &self.error {
             let note = format!("\n[multibeam: output lost: {error}]\n");
             // Some room may have come back; if not, the error below says enough.
@@ -102,10 +124,12 @@ impl<W: Sink> Spool<W> {
         }
         let (first, second) = self.tail.as_slices();
         let written = self.sink.write_all(first).and_then(|()| self.sink.write_all(second));
-        match self.error.take() {
-            Some(error) => Err(error),
-            None => written.and_then(|()| self.sink.flush()).map(|()| self.sink),
+        if let Err(error) = written.and_then(|()| self.sink.flush()) {
+            self.dropped += self.tail.len() as u64;
+            self.error.get_or_insert(error);
         }
+        let loss = self.loss();
+        (self.sink, loss)
     }
 }
 
@@ -137,20 +161,22 @@ mod tests {
             spool.push(&vec![b'x'; TAIL]);
         }
         spool.push(b"the end");
-        let kept = String::from_utf8(spool.finish().unwrap()).unwrap();
+        let (kept, loss) = spool.finish();
+        let kept = String::from_utf8(kept).unwrap();
         assert!(kept.starts_with("0123456789\n[multibeam: "), "{}", &kept[..60]);
         assert!(kept.ends_with("xthe end"));
         let dropped = 3 + 2 * TAIL + 7;
         assert!(kept.contains(&format!("{dropped} bytes of output left out")));
         assert!(kept.len() < TAIL + 100);
+        assert_eq!(loss, Some(Loss { bytes: dropped as u64, error: None }));
     }
 
     #[test]
     fn short_output_is_kept_as_it_is() {
         for limit in [0, 2, 100] {
             let mut spool = Spool::new(Vec::new(), limit);
-            spool.drain(&b"hello\xff"[..]);
-            assert_eq!(spool.finish().unwrap(), b"hello\xff", "{limit}");
+            spool.drain(&b"hello\xff"[..], |loss| panic!("{loss:?}"));
+            assert_eq!(spool.finish(), (b"hello\xff".to_vec(), None), "{limit}");
         }
     }
 
@@ -181,13 +207,27 @@ mod tests {
         let mut spool = Spool::new(Full { room: 5, kept: Vec::new() }, 1 << 20);
         spool.push(b"abc");
         spool.push(b"defgh");
-        spool.drain(&vec![b'x'; 1 << 20][..]);
+        let mut told = Vec::new();
+        spool.drain(&vec![b'x'; 1 << 20][..], |loss| told.push(loss));
         assert_eq!(spool.sink.kept, b"abcde");
+        let error = Some(io::Error::from(io::ErrorKind::StorageFull).to_string());
+        assert!(told.len() == 1 && told[0].error == error, "{told:?}");
         spool.sink.room = 200;
-        let sink = std::mem::take(&mut spool.sink.kept);
-        assert_eq!(sink, b"abcde");
-        let error = spool.finish().err().unwrap();
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let (sink, loss) = spool.finish();
+        assert!(sink.kept.starts_with(b"abcde\n[multibeam: output lost: "));
+        // Of what came after the disk was full, the end is lost as well.
+        assert_eq!(loss, Some(Loss { bytes: 5 + (1 << 20), error }));
+    }
+
+    #[test]
+    fn too_much_output_is_told_when_it_is_lost() {
+        let mut spool = Spool::new(Vec::new(), 10);
+        let mut told = Vec::new();
+        spool.drain(&vec![b'x'; 3 * TAIL][..], |loss| told.push(loss));
+        assert_eq!(told.len(), 1, "{told:?}");
+        let (_, loss) = spool.finish();
+        assert_eq!(loss, Some(Loss { bytes: 2 * TAIL as u64 - 10, error: None }));
+        assert!(told[0].bytes < 2 * TAIL as u64 - 10);
     }
 
     #[test]
@@ -197,7 +237,7 @@ mod tests {
         assert_eq!(read_tail(&path, 10), "");
         let mut spool = Spool::create(&path, 100).unwrap();
         spool.push(b"hello world");
-        spool.finish().unwrap();
+        let _ = spool.finish();
         assert_eq!(read_tail(&path, 5), "world");
         assert_eq!(read_tail(&path, 500), "hello world");
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use common::{alive, eventually, guard, number_in};
 use multibeam_worker::guard::clock::BootMillis;
 use multibeam_worker::guard::wire::{Exit, Signal};
+use multibeam_worker::spool::Loss;
 use multibeam_worker::suite::process::{Handle, Launch, SpawnError, spawn};
 use nix::sys::signal::{Signal as Unix, kill};
 use nix::unistd::Pid;
@@ -54,6 +55,30 @@ async fn tells_how_a_process_ended_and_what_it_said() {
     assert_eq!(handle.wait().await, Exit::Signal(11));
     let mut handle = shell(&dir, "kill -KILL $$").await;
     assert_eq!(handle.wait().await, Exit::Signal(9), "nobody ordered that");
+}
+
+#[tokio::test]
+async fn output_that_is_not_kept_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let full = |path: &Path, limit| {
+        let script = "yes | head -c 300000; echo the end";
+        let mut launch = launch(&dir, "/bin/sh", &["-c", script]);
+        (launch.spool, launch.spool_limit) = (path.to_owned(), limit);
+        launch
+    };
+    // A disk without room: the kernel has one for tests.
+    let mut handle = spawn(&guard(), full(Path::new("/dev/full"), 1 << 20)).await.unwrap();
+    assert!(handle.wait().await.is_success(), "a full disk ends no suite");
+    let lost = handle.loss().borrow().clone().unwrap();
+    assert!(lost.error.unwrap().contains("No space left on device"));
+    assert_eq!(lost.bytes, 300_008);
+
+    let mut handle = spawn(&guard(), full(&dir.path().join("spool"), 100_000)).await.unwrap();
+    assert!(handle.wait().await.is_success());
+    let lost = handle.loss().borrow().clone();
+    let bytes = 200_008 - multibeam_worker::spool::TAIL as u64;
+    assert_eq!(lost, Some(Loss { bytes, error: None }));
+    assert!(handle.output_tail(20).ends_with("the end\n"));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a worker says.
 
+use multibeam_model::incident::OutputCut;
 use multibeam_model::link::{
     ClusterIdentity, Hello, PrepareError, Prepared, ProcessNews, SessionFact, WorkerMessage,
 };
@@ -194,6 +195,9 @@ impl From<ProcessNews> for wire::ProcessNews {
             ProcessNews::NotRun { attempt } => Kind::NotRun(attempt.into()),
             ProcessNews::Mismatch { message } => Kind::Mismatch(message),
             ProcessNews::Aborted => Kind::Aborted(wire::Empty {}),
+            ProcessNews::OutputCut(OutputCut { bytes, error }) => {
+                Kind::OutputCut(wire::OutputCut { bytes, error })
+            }
             ProcessNews::Ended { end, complete, last_output } => {
                 Kind::Ended(wire::Ended { end: Some(end.into()), complete, last_output })
             }
@@ -244,6 +248,9 @@ impl FromWire<wire::ProcessNews> for ProcessNews {
             }
             Kind::Mismatch(message) => Self::Mismatch { message },
             Kind::Aborted(wire::Empty {}) => Self::Aborted,
+            Kind::OutputCut(wire::OutputCut { bytes, error }) => {
+                Self::OutputCut(OutputCut { bytes, error })
+            }
             Kind::Ended(ended) => {
                 let at = at.field("ended");
                 let end = at.field("end");

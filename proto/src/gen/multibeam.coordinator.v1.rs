@@ -156,7 +156,7 @@ pub struct ProcessReport {
 pub struct ProcessNews {
     #[prost(
         oneof = "process_news::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
     )]
     pub kind: ::core::option::Option<process_news::Kind>,
 }
@@ -195,7 +195,19 @@ pub mod process_news {
         Aborted(super::Empty),
         #[prost(message, tag = "12")]
         Ended(super::Ended),
+        #[prost(message, tag = "13")]
+        OutputCut(super::OutputCut),
     }
+}
+/// Part of what a process wrote is not kept: when that begins, and at its end with all of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OutputCut {
+    /// So far.
+    #[prost(uint64, tag = "1")]
+    pub bytes: u64,
+    /// What the disk said; empty when there was more output than is kept.
+    #[prost(string, tag = "2")]
+    pub error: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SpecDone {

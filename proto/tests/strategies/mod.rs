@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use multibeam_model::adopt::{AdoptedAttempt, AdoptedProcess};
+use multibeam_model::incident::OutputCut;
 use multibeam_model::link::{
     ClusterIdentity, CoordinatorMessage, Hello, Prepare, PrepareError, Prepared, ProcessNews,
     ProcessOrder, SessionFact, StartProcess, StopHow, WorkerMessage,
@@ -148,6 +149,8 @@ fn news() -> impl Strategy<Value = ProcessNews> {
         attempt().prop_map(|attempt| ProcessNews::NotRun { attempt }),
         text().prop_map(|message| ProcessNews::Mismatch { message }),
         Just(ProcessNews::Aborted),
+        (any::<u64>(), text())
+            .prop_map(|(bytes, error)| ProcessNews::OutputCut(OutputCut { bytes, error })),
         (end(), any::<bool>(), text()).prop_map(|(end, complete, last_output)| {
             ProcessNews::Ended { end, complete, last_output }
         }),

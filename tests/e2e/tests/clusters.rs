@@ -227,6 +227,8 @@ fn an_unreachable_cluster_is_named_and_other_targets_go_on() {
     assert_eq!(results.target("bad")["verdict"], "environment");
     let cause = results.target("bad")["cause"].to_string();
     assert!(cause.contains("lab-b"), "{cause}");
+    // run.json says why there is nothing of it, and an empty directory would say nothing.
+    assert!(!results.target_dir("bad").exists());
     assert_eq!(a.holder(), None);
 }
 

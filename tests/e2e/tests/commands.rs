@@ -20,7 +20,10 @@ const STUBBORN: &str = "[sig-zoo] Dangerous hangs and does not listen [Disruptiv
 /// The status of the only run; nothing while there is none to ask.
 fn status(scratch: &Scratch) -> Option<Value> {
     let ended = scratch.run(["status", "--json"]);
-    (ended.code() == 0).then(|| serde_json::from_str(&ended.stdout).unwrap())
+    let status: Option<Value> =
+        (ended.code() == 0).then(|| serde_json::from_str(&ended.stdout).unwrap());
+    assert!(status.as_ref().is_none_or(|status| status["format"] == 1), "{status:?}");
+    status
 }
 
 /// Waits until nothing but the hanging spec runs, and only what was handed out behind it is left of
@@ -246,11 +249,18 @@ fn what_list_says_is_what_runs() {
     let file = file.to_str().unwrap();
     let good = scratch.run(["check", "-f", file]).expect(0).stdout;
     assert!(good.contains("good, 1 target on 2 clusters"), "{good}");
-    let listed = scratch.run(["list", "-f", file, "--json", "--seed", "7"]).expect(0).stdout;
-    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let ended = scratch.run(["list", "-f", file, "--json", "--seed", "7"]).expect(0);
+    let listed: Value = serde_json::from_str(&ended.stdout).unwrap();
     let suite = &listed["suites"][0];
-    let text = scratch.run(["list", "-f", file]).expect(0).stdout;
-    assert!(text.contains("passes [Conformance]"), "{text}");
+    // In a log stands what takes its time, before and after.
+    let selected = format!("{} of {} specs selected", suite["selected"], suite["total"]);
+    let said: Vec<&str> = ended.stderr.lines().collect();
+    let [before, after] = said[..] else { panic!("{ended:?}") };
+    assert!(before.starts_with("looking into ") && before.ends_with("zoo.test"), "{before}");
+    assert!(after.contains("zoo.test in ") && after.ends_with(&selected), "{after}");
+    let again = scratch.run(["list", "-f", file, "--seed", "7"]).expect(0);
+    assert!(again.stdout.contains("passes [Conformance]"), "{}", again.stdout);
+    assert!(again.stderr.contains("from the cache: "), "{}", again.stderr);
 
     let run = scratch.run(["run", "--json", "-f", file, "--seed", "7"]).expect(0);
     let results = scratch.results();
@@ -319,7 +329,10 @@ fn a_run_file_to_begin_with() {
     for example in ["minimal", "matrix"] {
         let text = scratch.run(["init", "--example", example]).expect(0).stdout;
         scratch.write("run.yaml", &text);
-        let _ = scratch.run(["check", "-f", "run.yaml"]).expect(0);
+        let _ = scratch.run(["check", "--file-only", "-f", "run.yaml"]).expect(0);
+        // It is to be filled in: the suite is not there yet.
+        let said = scratch.run(["check", "-f", "run.yaml"]).expect(3).stderr;
+        assert!(said.contains("run.yaml:") && said.contains("e2e.test"), "{said}");
     }
     let help = scratch.run(["run", "--help"]).expect(0).stdout;
     assert!(help.contains("--rerun-failed"), "{help}");

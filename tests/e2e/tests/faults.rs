@@ -182,6 +182,29 @@ fn a_hung_spec_is_interrupted() {
         ended.stdout
     );
     assert_eq!(lost(&results).len(), 0);
+    let failures = results.target("sick")["failures"].clone();
+    let failure = failures.as_array().unwrap().iter().find(|it| it["state"] == "interrupted");
+    assert_eq!(failure.unwrap()["cause"], "interrupted after its limit of 3 s (specTimeout)");
+}
+
+#[test]
+fn output_beyond_its_bound_is_named() {
+    let scratch = Scratch::new();
+    // Without Ginkgo's interception what specs print goes past their reports.
+    let file = file(json!({}), &["--ginkgo.output-interceptor-mode=none"])
+        .set(&["limits"], json!({"spoolLimit": "64KiB"}));
+    let (ended, results) = scratch.run_to_end(file);
+    let ended = ended.expect(0);
+    let target = results.target("sick");
+    let [cut] = &target["cutOutput"].as_array().unwrap()[..] else { panic!("{target:#}") };
+    assert_eq!(cut["cluster"], "a");
+    assert!(cut["bytes"].as_u64().unwrap() > 800_000, "{cut}");
+    assert_eq!(cut["reason"], "limits.spoolLimit: 65536 bytes are kept");
+    let process = cut["process"].as_str().unwrap();
+    let warning = format!(
+        "output of process {process} of target sick on cluster a is cut off: it has written"
+    );
+    assert_eq!(ended.stdout.matches(&warning).count(), 2, "as it happens and at the end");
 }
 
 #[test]

@@ -33,22 +33,75 @@ fn assert_says(text: &str, parts: &[&str]) {
 fn suites_that_are_none() {
     let scratch = Scratch::new();
     let said = refused(&scratch, suite(Path::new("no/such/e2e.test")));
-    assert_says(&said, &["no/such/e2e.test", "zoo"]);
+    assert_says(&said, &["run.yaml:9:15: error: ", "no/such/e2e.test", "hint"]);
 
     let text = scratch.write("e2e.test", "this is no program");
-    assert_says(&refused(&scratch, suite(&text)), &["e2e.test"]);
+    assert_says(&refused(&scratch, suite(&text)), &["run.yaml:", "e2e.test", "chmod +x"]);
 
     let said = refused(&scratch, suite(Path::new("/bin/true")));
-    assert_says(&said, &["/bin/true", "Ginkgo"]);
+    assert_says(&said, &["run.yaml:", "target zoo: ", "/bin/true", "Ginkgo", "\"binary\""]);
 
     let said = refused(&scratch, suite(&suites::built("v1", "v1.test")));
-    assert_says(&said, &["Ginkgo"]);
+    assert_says(&said, &["run.yaml:", "Ginkgo 1", "hint"]);
 
-    // All of them at once.
+    // Each of those that have to be started has its line, and what it printed.
     let file = RunFile::new(Path::new("/bin/true")).target("one", &["a"]).target_json(
-        json!({"name": "two", "clusters": [{"name": "b"}], "suite": {"binary": "nowhere"}}),
+        json!({"name": "two", "clusters": [{"name": "b"}], "suite": {"binary": "/bin/ls"}}),
     );
-    assert_says(&refused(&scratch, file), &["one", "two", "nowhere", "/bin/true"]);
+    let said = refused(&scratch, file);
+    assert_says(&said, &["target one: ", "target two: ", "/bin/ls", "/bin/true", "    | "]);
+    assert_says(&said, &["run.yaml: 2 errors"]);
+}
+
+/// What can be known without starting anything comes in one report, whatever it concerns.
+#[test]
+fn all_mistakes_at_once() {
+    let scratch = Scratch::new();
+    scratch.write("text.test", "this is no program");
+    let text = "apiVersion: multibeam.dev/v1
+kind: Run
+speed: 9
+suite: {binary: nowhere.test, workdir: none, labelFilter: 'a &'}
+targets:
+  - {name: a, clusters: [{name: x, kubeconfig: no-such-file}]}
+  - {name: a, suite: {binary: text.test, focus: ['[']}, clusters: [{name: y, processes: many}]}
+";
+    let path = scratch.write("run.yaml", text);
+    let path = path.to_str().unwrap();
+    let mistakes = [
+        ("3:1", "unknown-key"),
+        ("4:17", "bad-suite"),
+        ("4:40", "bad-suite"),
+        ("4:62", "bad-label-filter"),
+        ("6:48", "bad-kubeconfig"),
+        ("7:12", "duplicate"),
+        ("7:31", "bad-suite"),
+        ("7:51", "bad-pattern"),
+        ("7:89", "wrong-type"),
+    ];
+    let found = scratch.run(["check", "--json", "-f", path]).expect(3).stdout;
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["format"], 1);
+    let items = found["items"].as_array().unwrap().iter();
+    let places: Vec<(String, &str)> = items
+        .map(|it| (format!("{}:{}", it["line"], it["column"]), it["code"].as_str().unwrap()))
+        .collect();
+    let places: Vec<(&str, &str)> = places.iter().map(|(at, code)| (at.as_str(), *code)).collect();
+    assert_eq!(places, mistakes, "{found:#}");
+    for command in ["run", "check"] {
+        let said = scratch.run([command, "-f", path]).expect(3).stderr;
+        for (at, _) in mistakes {
+            assert_says(&said, &[&format!("run.yaml:{at}: error: ")]);
+        }
+        assert_says(&said, &["run.yaml: 9 errors"]);
+    }
+    // What would run does not depend on a kubeconfig.
+    let said = scratch.run(["list", "-f", path]).expect(3).stderr;
+    assert_says(&said, &["run.yaml: 8 errors"]);
+    // On a host without suites and kubeconfigs the file itself can be checked.
+    let said = scratch.run(["check", "--file-only", "-f", path]).expect(3).stderr;
+    assert_says(&said, &["run.yaml: 5 errors"]);
+    assert!(scratch.runs().is_empty());
 }
 
 #[test]

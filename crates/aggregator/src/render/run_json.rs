@@ -7,6 +7,7 @@ use std::time::Duration;
 use multibeam_ginkgo::catalog::{Catalog, SpecIndex as CatalogIndex};
 use multibeam_ginkgo::report::GoTime;
 use multibeam_ledger::merge::{Item, merge};
+use multibeam_model::incident::Incident;
 use multibeam_model::outcome::Verdict;
 use multibeam_model::plan::Planned;
 use multibeam_model::record::{AttemptState, RunRecord};
@@ -14,6 +15,7 @@ use multibeam_model::run::{RunMode, RunSpec, TargetSpec};
 use multibeam_model::{ClusterId, SpecIndex, SpecState, TargetId};
 use serde::{Deserialize, Serialize};
 
+use super::incidents::{CutOutputJson, cluster_name, cut_output, over_limit};
 use super::source::{go_time, plan};
 use super::{FileError, catalog};
 use crate::Handle;
@@ -94,6 +96,9 @@ pub struct TargetJson {
     pub sessions: Vec<SessionJson>,
     /// Attempts that were lost, and why.
     pub lost_attempts: Vec<LostAttemptJson>,
+    /// Output of suite processes that was not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut_output: Vec<CutOutputJson>,
 }
 
 /// What was expected of a target, from its start.
@@ -152,6 +157,9 @@ pub struct SpecStateJson {
     pub spec: String,
     /// Its state.
     pub state: SpecState,
+    /// What its report does not say: that its limit or a loss ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
 }
 
 /// A session.
@@ -216,6 +224,7 @@ impl RunJson {
         if let Some(other) = &spec.rerun_of {
             not_certifiable.push(format!("it repeats the failures of run {other}"));
         }
+        let incidents = ledger.read(|ledger| ledger.incidents(&record.run).to_vec());
         let mut targets = Vec::new();
         for (number, target) in (0..).zip(&spec.targets) {
             let id = TargetId(number);
@@ -229,7 +238,8 @@ impl RunJson {
             let planned = ledger.read(|ledger| ledger.planned(&record.run, id).copied());
             targets.push(TargetJson {
                 planned: planned.map(|planned| PlannedJson::of(planned, record, id)),
-                ..summarise(record, spec, id, target, catalog.as_ref())
+                cut_output: cut_output(&incidents, record, spec, id),
+                ..summarise(record, spec, id, target, catalog.as_ref(), &incidents)
             });
         }
         for target in targets.iter().filter(|target| target.verdict != Some(Verdict::Passed)) {
@@ -300,12 +310,13 @@ fn summarise(
     id: TargetId,
     target: &TargetSpec,
     catalog: Option<&Catalog>,
+    incidents: &[Incident],
 ) -> TargetJson {
     let known = record.targets.get(&id);
     let end = known.and_then(|target| target.end.as_ref());
     let admitted = known.and_then(|target| target.catalog.as_ref());
     let sessions = record.sessions.iter().filter(|(_, session)| session.target == id);
-    let (specs, failures) = catalog.map(|catalog| counts(record, id, catalog)).unzip();
+    let (specs, failures) = catalog.map(|catalog| counts(record, id, catalog, incidents)).unzip();
     TargetJson {
         name: target.name.clone(),
         dir: target.dir_name.clone(),
@@ -333,10 +344,16 @@ fn summarise(
             })
             .collect(),
         lost_attempts: lost_attempts(record, spec, id, catalog),
+        cut_output: Vec::new(),
     }
 }
 
-fn counts(record: &RunRecord, id: TargetId, catalog: &Catalog) -> (SpecsJson, Vec<SpecStateJson>) {
+fn counts(
+    record: &RunRecord,
+    id: TargetId,
+    catalog: &Catalog,
+    incidents: &[Incident],
+) -> (SpecsJson, Vec<SpecStateJson>) {
     let merged = merge(record, id, &plan(catalog));
     let specs = SpecsJson {
         total: u32::try_from(catalog.specs.len()).unwrap_or(u32::MAX),
@@ -347,12 +364,16 @@ fn counts(record: &RunRecord, id: TargetId, catalog: &Catalog) -> (SpecsJson, Ve
         failed_suite_nodes: merged.failed_nodes,
     };
     let failed = |item: &Item| match item {
-        Item::Spec { spec, state, .. } if state.is_failure() => {
-            Some(SpecStateJson { spec: text(catalog, *spec), state: *state })
-        }
-        Item::Interrupted { spec, .. } => {
-            Some(SpecStateJson { spec: text(catalog, *spec), state: SpecState::Interrupted })
-        }
+        Item::Spec { spec, attempt, state, .. } if state.is_failure() => Some(SpecStateJson {
+            spec: text(catalog, *spec),
+            state: *state,
+            cause: over_limit(incidents, *attempt, *spec),
+        }),
+        Item::Interrupted { spec, cause, .. } => Some(SpecStateJson {
+            spec: text(catalog, *spec),
+            state: SpecState::Interrupted,
+            cause: Some(cause.summary()),
+        }),
         _ => None,
     };
     (specs, merged.items.iter().filter_map(failed).collect())
@@ -387,7 +408,7 @@ fn lost_attempts(
                     .received
                     .values()
                     .zip(texts(&found.received.values().map(|r| r.spec).collect::<Vec<_>>()))
-                    .map(|(report, spec)| SpecStateJson { spec, state: report.state })
+                    .map(|(report, spec)| SpecStateJson { spec, state: report.state, cause: None })
                     .collect(),
                 last: group.sealed().is_none()
                     && group.last_begun().is_some_and(|last| last.number == attempt.number),
@@ -399,8 +420,4 @@ fn lost_attempts(
 fn text(catalog: &Catalog, spec: SpecIndex) -> String {
     let known = catalog.specs.get(spec.0 as usize);
     known.map(|_| catalog.full_text(CatalogIndex(spec.0))).unwrap_or_default()
-}
-
-fn cluster_name(spec: &RunSpec, id: ClusterId) -> String {
-    spec.clusters.get(id.0 as usize).map_or_else(|| id.to_string(), |cluster| cluster.name.clone())
 }

@@ -262,7 +262,8 @@ fn may_be_proposed(command: &Command) -> Result<(), LedgerError> {
         | Command::CreateRun { .. }
         | Command::Run { .. }
         | Command::Learn(_)
-        | Command::Plan { .. } => Ok(()),
+        | Command::Plan { .. }
+        | Command::Note { .. } => Ok(()),
     }
 }
 

@@ -2,18 +2,23 @@
 
 use std::path::Path;
 
-use multibeam_runfile as runfile;
-use serde_json::{Value, json};
+use multibeam_runfile::{self as runfile, Diagnostics};
 
-use super::bundle::read_product;
+use super::bundle::product;
 use crate::args::{CheckArgs, ColorChoice, SchemaOf};
 use crate::exit::Exit;
+use crate::on_disk::Extent;
 use crate::view::count;
-use crate::{convert, load, output};
+use crate::{load, output};
+
+/// Version of the shape of `--json`: the findings as `multibeam_runfile` has them. New keys may come
+/// within it.
+const FORMAT: u32 = 1;
 
 /// Says whether a run file or a product file is good, or prints the schema of such files.
 #[must_use]
 pub fn run(args: &CheckArgs, color: ColorChoice) -> Exit {
+    let extent = if args.file_only { Extent::Nothing } else { Extent::Everything };
     match &args.file {
         // The command line asks for one of the two.
         None => {
@@ -24,8 +29,8 @@ pub fn run(args: &CheckArgs, color: ColorChoice) -> Exit {
             print(&text, Exit::SUCCESS)
         }
         Some(file) if is_product_file(file) => check_product(file, args.json, color),
-        Some(file) if args.json => check_json(file),
-        Some(file) => match load::load(file, None, color) {
+        Some(file) if args.json => check_json(file, extent),
+        Some(file) => match load::load(file, None, extent, color) {
             Ok(loaded) => {
                 let targets = count(loaded.run.targets.len(), "target");
                 let clusters = count(loaded.run.clusters.len(), "cluster");
@@ -45,59 +50,35 @@ fn is_product_file(file: &Path) -> bool {
 }
 
 fn check_product(file: &Path, json: bool, color: ColorChoice) -> Exit {
-    if !json {
-        return match read_product(file, color) {
-            Ok(_) => print(&format!("{}: good\n", file.display()), Exit::SUCCESS),
-            Err(exit) => exit,
-        };
-    }
-    let (bytes, _) = match load::read(file) {
-        Ok(read) => read,
+    let examined = match product::examine(file) {
+        Ok(examined) => examined,
         Err(exit) => return exit,
     };
-    match multibeam_bundle::parse(&file.display().to_string(), &bytes) {
-        Ok(parsed) => print_json(&parsed.warnings.to_json(), Exit::SUCCESS),
-        Err(mistakes) => print_json(&mistakes.to_json(), Exit::INPUT),
+    if json {
+        return match examined {
+            Ok(parsed) => print_json(&parsed.warnings, Exit::SUCCESS),
+            Err(mistakes) => print_json(&mistakes, Exit::INPUT),
+        };
+    }
+    match product::told(examined, color) {
+        Ok(_) => print(&format!("{}: good\n", file.display()), Exit::SUCCESS),
+        Err(exit) => exit,
     }
 }
 
 /// Prints the findings as one JSON object, also when there are none.
-fn check_json(file: &Path) -> Exit {
-    let (bytes, directory) = match load::read(file) {
-        Ok(read) => read,
+fn check_json(file: &Path, extent: Extent) -> Exit {
+    let (loaded, found) = match load::examine(file, None, extent) {
+        Ok(examined) => examined,
         Err(exit) => return exit,
     };
-    let name = file.display().to_string();
-    let (found, exit) = match runfile::parse_bytes(&name, &bytes) {
-        Err(mistakes) => (mistakes.to_json(), Exit::INPUT),
-        Ok(parsed) => {
-            let mut found = parsed.warnings.to_json();
-            match convert::run_spec(&parsed.run, &directory) {
-                Ok(_) => (found, Exit::SUCCESS),
-                Err(mistake) => {
-                    add(&mut found, &mistake.to_string());
-                    (found, Exit::INPUT)
-                }
-            }
-        }
-    };
-    print_json(&found, exit)
+    print_json(&found, if loaded.is_some() { Exit::SUCCESS } else { Exit::INPUT })
 }
 
-fn print_json(found: &Value, exit: Exit) -> Exit {
+fn print_json(found: &Diagnostics, exit: Exit) -> Exit {
+    let mut found = found.to_json();
+    found["format"] = FORMAT.into();
     print(&format!("{found:#}\n"), exit)
-}
-
-/// Adds a mistake that concerns the file as a whole.
-fn add(found: &mut Value, message: &str) {
-    let item = json!({
-        "severity": "error", "code": "duplicate",
-        "line": 1, "column": 1, "length": 1,
-        "message": message, "source": "",
-    });
-    if let Some(items) = found["items"].as_array_mut() {
-        items.push(item);
-    }
 }
 
 fn print(text: &str, exit: Exit) -> Exit {

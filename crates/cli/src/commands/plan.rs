@@ -8,12 +8,15 @@ use multibeam_ginkgo::catalog::Catalog;
 use multibeam_history::{Basis, Durations};
 
 use super::fail;
-use super::list::{SEED, discover_all, distinct};
+use super::list::SEED;
 use crate::args::{ColorChoice, PlanArgs};
 use crate::catalog_view::selected;
+use crate::discovery::{discover_all_blocking, distinct};
 use crate::exit::Exit;
 use crate::files::write_file;
+use crate::on_disk::Extent;
 use crate::plan_view::{Planned, html, json, text};
+use crate::written::Written;
 use crate::{history, load, output};
 
 /// Says how long a run file should take, without running it.
@@ -26,12 +29,13 @@ pub fn run(args: &PlanArgs, color: ColorChoice) -> Exit {
 }
 
 fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
-    let loaded = load::load(&args.file, args.mode.map(Into::into), color)?;
+    let loaded = load::load(&args.file, args.mode.map(Into::into), Extent::Suites, color)?;
     let history = history::recall(&args.place, loaded.results_at(&args.place))?;
-    let run = loaded.run;
+    let run = &loaded.run;
     let all: Vec<usize> = (0..run.targets.len()).collect();
-    let suites = distinct(&run, &all);
-    let found = discover_all(&run, &suites, run.seed.unwrap_or(SEED))?;
+    let suites = distinct(run, &all);
+    let seed = run.seed.unwrap_or(SEED);
+    let found = discover_all_blocking(run, &suites, seed, Written::In(&loaded, color))?;
     let mut catalogs: BTreeMap<usize, &Catalog> = BTreeMap::new();
     for ((_, targets), found) in suites.iter().zip(&found) {
         catalogs.extend(targets.iter().map(|target| (*target, &found.catalog)));
@@ -40,7 +44,7 @@ fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
         .keys()
         .map(|target| (*target, Durations::of(&history, &run.targets[*target].labels)))
         .collect();
-    let scene = scene(&run, |target| {
+    let scene = scene(run, |target| {
         let place = target.0 as usize;
         let (catalog, durations) = (catalogs[&place], &durations[&place]);
         let plan = target_plan(target, catalog, durations, &run.limits);
@@ -48,7 +52,7 @@ fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
     });
     let forecast = forecast(&scene).map_err(|error| fail(Exit::INPUT, &error))?;
     let planned = Planned {
-        run: &run,
+        run,
         scene: &scene,
         forecast: &forecast,
         catalogs: &catalogs,

@@ -20,12 +20,13 @@ use crate::exit::Exit;
 use crate::files::{self, FilesError, fetch_all};
 use crate::follow::{CtrlC, Look, follow};
 use crate::history::LocalHistory;
-use crate::kubeconfigs::{self, Written};
 use crate::load::load;
+use crate::on_disk::Extent;
 use crate::place::{self, Found, RunDirectory, Served};
 use crate::stored::{Stored, end_status};
 use crate::view::summary;
-use crate::{connect, preflight, rerun};
+use crate::written::Written;
+use crate::{connect, discovery, kubeconfigs, rerun};
 
 /// A coordinator that takes longer to begin a run has a reason that the user wants to know.
 const SHORT_WAIT: Duration = Duration::from_secs(2);
@@ -50,7 +51,9 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     let (mut spec, loaded, results) = match (&args.rerun_failed, &args.file) {
         (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results().to_owned()),
         (None, Some(file)) => {
-            let loaded = load(file, args.mode.map(Into::into), color)?;
+            let elsewhere = args.place.endpoint.is_some();
+            let extent = if elsewhere { Extent::Nothing } else { Extent::Everything };
+            let loaded = load(file, args.mode.map(Into::into), extent, color)?;
             let results = loaded.results_at(&args.place).to_owned();
             (loaded.run.clone(), Some(loaded), results)
         }
@@ -72,8 +75,13 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
         return follow_remote(served, &results, look).await;
     }
     // Wrong input shows before anything is made on disk.
-    kubeconfigs::check(&spec, written)?;
-    preflight::check(&mut spec).await?;
+    if let Written::Before = written {
+        kubeconfigs::check(&spec)?;
+    }
+    let seed = *spec.seed.get_or_insert_with(multibeam_coordinator::random_seed);
+    let all: Vec<usize> = (0..spec.targets.len()).collect();
+    let suites = discovery::distinct(&spec, &all);
+    discovery::discover_all(&spec, &suites, seed, written).await?;
     let directory = new_directory(&results, &spec.name)?;
     here(Start::New(Box::new(spec)), directory, look).await
 }

@@ -24,9 +24,9 @@ use tokio::net::TcpListener;
 
 use super::fail;
 use crate::args::{CoordinatorArgs, WorkerArgs};
-use crate::embedded::{cache_directory, host_name};
+use crate::embedded::host_name;
 use crate::exit::Exit;
-use crate::{connect, roles};
+use crate::{cache, connect, roles};
 
 /// Serves runs, as soon as no other coordinator does.
 pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
@@ -150,7 +150,7 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
             slots: args.processes,
             suite: args.suite.clone(),
             data: std::path::absolute(&data).unwrap_or_else(|_| data.clone()),
-            cache: cache_directory(),
+            cache: cache::directory(),
             guard: guard.clone(),
             starts: starts.clone(),
             host: host.clone(),

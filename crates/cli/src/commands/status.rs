@@ -1,7 +1,9 @@
 //! `multibeam status`
 
+use multibeam_model::event::EVENT_FORMAT;
 use multibeam_model::status::RunStatus;
 use multibeam_proto::coordinator::v1::StatusRequest;
+use serde::Serialize;
 
 use super::{fail, fail_status};
 use crate::args::{ColorChoice, StatusArgs};
@@ -12,6 +14,14 @@ use crate::output;
 use crate::place::{Found, look};
 use crate::stored::{Stored, status_of};
 use crate::view::{now, status_text};
+
+/// A status with the format of the events that it is folded from.
+#[derive(Serialize)]
+struct Printed<'a> {
+    format: u32,
+    #[serde(flatten)]
+    status: &'a RunStatus,
+}
 
 /// Shows how a run stands.
 pub(super) async fn run(args: StatusArgs, color: ColorChoice) -> Result<(), Exit> {
@@ -65,8 +75,9 @@ pub(super) async fn run(args: StatusArgs, color: ColorChoice) -> Result<(), Exit
 
 fn show(status: &RunStatus, json: bool, color: ColorChoice) -> Result<(), Exit> {
     let text = if json {
+        let printed = Printed { format: EVENT_FORMAT, status };
         let text =
-            serde_json::to_string(status).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
+            serde_json::to_string(&printed).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
         text + "\n"
     } else {
         let at = if status.verdict.is_some() { status.updated } else { now() };

@@ -2,7 +2,7 @@ use super::*;
 
 const HEAD: &str = "apiVersion: multibeam.dev/v1\nkind: Run\nsuite: {binary: ./e2e.test}\n";
 
-fn run_of(text: &str) -> Result<RunSpec, ConvertError> {
+fn run_of(text: &str) -> RunSpec {
     let text = format!("{HEAD}{text}");
     let parsed = multibeam_runfile::parse("run.yaml", &text).unwrap_or_else(|e| panic!("{e}"));
     run_spec(&parsed.run, Path::new("/runs/here"))
@@ -25,8 +25,7 @@ targets:
     clusters:
       - {name: 'c${matrix.k}-${cluster.index}', count: 2, kubeconfig: ../kube/config, context: 'x${matrix.k}-${cluster.index}', workers: 2, processes: 8}
 ",
-    )
-    .unwrap();
+    );
     assert_eq!((run.name.as_str(), run.certified, run.seed), ("nightly", true, Some(7)));
     assert!(run.matrix_junit && !run.limits.cleanup && run.rerun_of.is_none());
     assert_eq!(run.limits.attempts, 2);
@@ -61,8 +60,7 @@ targets:
 fn one_cluster_of_two_targets_is_one_cluster() {
     let run = run_of(
         "targets:\n  - {name: a, clusters: [{name: x}, {name: y}]}\n  - {name: b, clusters: [{name: y}]}\n",
-    )
-    .unwrap();
+    );
     let names: Vec<&str> = run.clusters.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["x", "y"]);
     assert_eq!(
@@ -73,24 +71,13 @@ fn one_cluster_of_two_targets_is_one_cluster() {
 }
 
 #[test]
-fn one_name_for_two_sizes_of_cluster_is_refused() {
-    let error = run_of(
-        "targets:\n  - {name: a, clusters: [{name: x}]}\n  - {name: b, clusters: [{name: x, processes: 9}]}\n",
-    )
-    .unwrap_err();
-    let ConvertError::TwoClusters { name, first, second } = error;
-    assert_eq!((name.as_str(), first.as_str(), second.as_str()), ("x", "a", "b"));
-}
-
-#[test]
 fn what_runs_at_once_is_as_the_file_says() {
     let run = run_of(
         "
 concurrency: {perCluster: 6, adaptive: true, byTag: [{match: '[Heavy]', atOnce: 2}]}
 targets: [{name: a, clusters: [{name: x}]}]
 ",
-    )
-    .unwrap();
+    );
     let concurrency = run.limits.concurrency;
     assert_eq!((concurrency.per_cluster, concurrency.adaptive), (Some(6), true));
     let rules: Vec<_> = concurrency.by_tag.iter().map(|it| (it.tag.as_str(), it.at_once)).collect();
@@ -104,8 +91,7 @@ fn time_limits_keep_their_order_and_off_is_a_limit_out_of_reach() {
 specTimeout: {default: 20m, byTag: [{match: '[Slow]', timeout: 1h}, {match: '[Long]', timeout: off}]}
 targets: [{name: a, clusters: [{name: x}]}]
 ",
-    )
-    .unwrap();
+    );
     let rules = run.limits.spec_timeouts.iter().map(|rule| (rule.tag.as_deref(), rule.limit));
     assert_eq!(
         rules.collect::<Vec<_>>(),

@@ -68,7 +68,9 @@ impl ActiveRun {
             ProcessNews::Sealed { attempt, failed } if !self.was_sealed(*attempt) => {
                 self.show_done(process, *attempt, *failed);
             }
-            ProcessNews::SuiteNodeDone { .. } => self.tell(process, news),
+            ProcessNews::SuiteNodeDone { .. } | ProcessNews::OutputCut(_) => {
+                self.tell(process, news);
+            }
             _ => {}
         }
     }

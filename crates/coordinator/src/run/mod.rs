@@ -2,6 +2,7 @@
 //! ledger, the workers, and the watchers.
 
 mod adopt;
+mod incidents;
 mod lessons;
 mod outlook;
 mod perform;
@@ -118,6 +119,8 @@ struct Target {
     first: Option<(WorkerId, String, String)>,
     /// All workers that have prepared it.
     ready: BTreeSet<WorkerId>,
+    /// Workers that have another suite.
+    strangers: BTreeSet<WorkerId>,
     /// The digest of the catalog that the ledger has from before a resume.
     admitted: Option<String>,
     /// The first of its clusters that told its version, and that version.

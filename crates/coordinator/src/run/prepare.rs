@@ -1,4 +1,5 @@
-//! Getting targets ready: every worker discovers the suite for itself, and all must agree.
+//! Getting targets ready: every worker discovers the suite for itself, and serves a target when it
+//! agrees with the others.
 
 use std::time::Duration;
 
@@ -8,10 +9,11 @@ use multibeam_model::event::{What, Work};
 use multibeam_model::link::{ClusterIdentity, CoordinatorMessage, Prepare, PrepareError, Prepared};
 use multibeam_model::outcome::Verdict;
 use multibeam_model::plan::TargetPlan;
+use multibeam_model::run::TargetSpec;
 use multibeam_model::{Cause, ClusterId, Moment, TargetId, WorkerId};
 use multibeam_sched::Input;
 
-use super::ActiveRun;
+use super::{ActiveRun, Target};
 use crate::clock::wall;
 use crate::committer::Effect;
 use crate::messages::SentCatalog;
@@ -19,22 +21,24 @@ use crate::messages::SentCatalog;
 impl ActiveRun {
     /// Asks a worker to discover the targets that its cluster serves.
     pub(super) fn ask_to_prepare(&mut self, worker: &WorkerId, cluster: ClusterId) {
-        for (place, target) in (0u32..).zip(&self.spec.targets) {
-            if !target.clusters.contains(&cluster.0) {
-                continue;
-            }
-            let prepare = Prepare {
-                run: self.id.clone(),
-                target: TargetId(place),
-                target_name: target.name.clone(),
-                suite: target.suite.clone(),
-                seed: self.seed,
-                certified: self.spec.certified,
-                limits: self.spec.limits.clone(),
-                holder: self.holder.clone(),
-            };
-            self.sends.push((worker.clone(), CoordinatorMessage::Prepare(Box::new(prepare))));
-        }
+        let served = (0u32..).zip(&self.spec.targets);
+        let served = served.filter(|(_, target)| target.clusters.contains(&cluster.0));
+        let orders = served.map(|(place, target)| self.prepare_order(TargetId(place), target));
+        let sends: Vec<_> = orders.map(|order| (worker.clone(), order)).collect();
+        self.sends.extend(sends);
+    }
+
+    fn prepare_order(&self, id: TargetId, target: &TargetSpec) -> CoordinatorMessage {
+        CoordinatorMessage::Prepare(Box::new(Prepare {
+            run: self.id.clone(),
+            target: id,
+            target_name: target.name.clone(),
+            suite: target.suite.clone(),
+            seed: self.seed,
+            certified: self.spec.certified,
+            limits: self.spec.limits.clone(),
+            holder: self.holder.clone(),
+        }))
     }
 
     /// A worker is done with a target.
@@ -60,38 +64,17 @@ impl ActiveRun {
         let run = self.id.clone();
         let Some(state) = self.target_mut(target).filter(|target| !target.refused) else { return };
         let mine = (prepared.suite_digest, prepared.catalog_digest);
-        if state.admitted.as_ref().is_some_and(|admitted| *admitted != mine.1) {
-            let reason = format!(
-                "the suite is not the one that this run began with: on worker {worker} its SHA-256 is {} (hint: put the old binary and its arguments back, or start a new run)",
-                short(&mine.0)
-            );
-            return self.refuse_target(target, reason, now);
+        if let Err(reason) = state.agrees(worker, &mine) {
+            return self.refuse_worker(target, worker, reason, now);
         }
+        state.strangers.remove(worker);
         state.ready.insert(worker.clone());
-        match &state.first {
-            None => {
-                state.first = Some((worker.clone(), mine.0, mine.1));
-                // After a takeover the catalog is known already.
-                if state.catalog.is_none() {
-                    let ask = CoordinatorMessage::SendCatalog { run, target };
-                    self.sends.push((worker.clone(), ask));
-                }
-            }
-            Some((_, suite, catalog)) if (suite, catalog) == (&mine.0, &mine.1) => {}
-            Some((first, suite, _)) => {
-                let what = match *suite == mine.0 {
-                    true => {
-                        "list their specs differently (hint: do arguments or environment differ?)"
-                            .to_owned()
-                    }
-                    false => format!(
-                        "have different suites: SHA-256 {} and {} (hint: give all workers of a target the same binary)",
-                        short(suite),
-                        short(&mine.0)
-                    ),
-                };
-                let reason = format!("workers {first} and {worker} {what}");
-                return self.refuse_target(target, reason, now);
+        if state.first.is_none() {
+            state.first = Some((worker.clone(), mine.0, mine.1));
+            // After a takeover the catalog is known already.
+            if state.catalog.is_none() {
+                let ask = CoordinatorMessage::SendCatalog { run, target };
+                self.sends.push((worker.clone(), ask));
             }
         }
         self.schedule(Input::WorkerPrepared { worker: worker.clone(), target }, now);
@@ -162,6 +145,7 @@ impl ActiveRun {
     fn ask_another_for_catalog(&mut self, id: TargetId, gone: &WorkerId) {
         let Some(target) = self.targets.get_mut(id.0 as usize) else { return };
         target.ready.remove(gone);
+        target.strangers.remove(gone);
         let Some((first, ..)) = target.first.as_mut().filter(|_| target.catalog.is_none()) else {
             return;
         };
@@ -174,8 +158,15 @@ impl ActiveRun {
                 let ask = CoordinatorMessage::SendCatalog { run: self.id.clone(), target: id };
                 self.sends.push((next.clone(), ask));
             }
-            // The next one that is prepared is the first again.
-            None => target.first = None,
+            // The next one that is prepared is the first again, and nobody is a stranger to it yet.
+            None => {
+                target.first = None;
+                let strangers = std::mem::take(&mut target.strangers);
+                if let Some(spec) = self.spec.targets.get(id.0 as usize) {
+                    let order = self.prepare_order(id, spec);
+                    self.sends.extend(strangers.into_iter().map(|it| (it, order.clone())));
+                }
+            }
         }
     }
 
@@ -250,12 +241,33 @@ impl ActiveRun {
         now: Moment,
     ) {
         let name = self.cluster_name(cluster).to_owned();
-        let Some(spec) = self.spec.targets.get(target.0 as usize) else { return };
-        let target_name = spec.name.clone();
-        self.show(What::Warning {
-            message: format!("cluster {name} cannot serve target {target_name}: {reason}"),
-        });
+        self.warn_of_refusal(&format!("cluster {name}"), target, &reason);
         self.schedule(Input::ClusterRefused { target, cluster, reason }, now);
+    }
+
+    /// A worker has another suite than the target: the others go on without it. When all that there are
+    /// have another one than the run began with, nobody is left to wait for.
+    fn refuse_worker(&mut self, target: TargetId, worker: &WorkerId, reason: String, now: Moment) {
+        self.warn_of_refusal(&format!("worker {worker}"), target, &reason);
+        let Some(clusters) = self.spec.targets.get(target.0 as usize).map(|it| &it.clusters) else {
+            return;
+        };
+        let serving: Vec<(&WorkerId, &ClusterId)> =
+            self.workers.iter().filter(|(_, cluster)| clusters.contains(&cluster.0)).collect();
+        let complete =
+            clusters.iter().all(|cluster| serving.iter().any(|(_, serves)| serves.0 == *cluster));
+        let Some(state) = self.targets.get_mut(target.0 as usize) else { return };
+        state.strangers.insert(worker.clone());
+        let strangers_only = serving.iter().all(|(worker, _)| state.strangers.contains(*worker));
+        if state.first.is_none() && complete && strangers_only {
+            self.refuse_target(target, reason, now);
+        }
+    }
+
+    fn warn_of_refusal(&mut self, who: &str, target: TargetId, reason: &str) {
+        let Some(target) = self.spec.targets.get(target.0 as usize) else { return };
+        let message = format!("{who} cannot serve target {}: {reason}", target.name);
+        self.show(What::Warning { message });
     }
 
     pub(super) fn refuse_target(&mut self, target: TargetId, reason: String, now: Moment) {
@@ -265,6 +277,31 @@ impl ActiveRun {
         let cause = Cause::Refused(reason);
         let verdict = Verdict::Environment;
         self.schedule(Input::TargetRefused { target, cause, verdict }, now);
+    }
+}
+
+impl Target {
+    /// Whether a worker's suite and catalog, by their digests, are those of this target: what the run
+    /// began with if it was taken up again, else what the first worker has.
+    fn agrees(&self, worker: &WorkerId, mine: &(String, String)) -> Result<(), String> {
+        let (suite, catalog) = mine;
+        if self.admitted.as_ref().is_some_and(|admitted| admitted != catalog) {
+            return Err(format!(
+                "the suite is not the one that this run began with: on worker {worker} its SHA-256 is {} (hint: put the old binary and its arguments back, or start a new run)",
+                short(suite)
+            ));
+        }
+        match &self.first {
+            Some((first, known, _)) if known != suite => Err(format!(
+                "its suite has the SHA-256 {}, that of worker {first} has {} (hint: give all workers of a target the same binary)",
+                short(suite),
+                short(known)
+            )),
+            Some((first, _, known)) if known != catalog => Err(format!(
+                "its suite lists other specs than that of worker {first} (hint: do arguments or environment differ?)"
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

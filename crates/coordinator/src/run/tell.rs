@@ -8,7 +8,6 @@ use multibeam_model::link::ProcessNews;
 use multibeam_model::{AttemptId, ClusterId, GroupId, ProcessId, SpecState};
 
 use super::ActiveRun;
-use crate::plan::limit;
 
 /// The specs of a group; serial groups count on after the parallel ones.
 pub(super) fn specs_of(catalog: &Catalog, group: GroupId) -> &[SpecIndex] {
@@ -79,6 +78,7 @@ impl ActiveRun {
                 self.show(What::AttemptSealed { attempt: *attempt });
                 self.lessons.sealed(*attempt);
             }
+            ProcessNews::OutputCut(cut) => self.output_cut(process, target, cluster, cut),
             _ => {}
         }
     }
@@ -97,21 +97,5 @@ impl ActiveRun {
         if let Some(spec) = next.map(|spec| catalog.full_text(*spec)) {
             self.show(What::SpecStarted { attempt, process, cluster, spec });
         }
-    }
-
-    /// Says why what a process runs is about to be interrupted. Its own report will not: the suite
-    /// only knows that somebody interrupted it.
-    pub(super) fn tell_hung(&mut self, process: ProcessId) {
-        let Some(session) = self.status.sessions.get(&process.session) else { return };
-        let Some(running) = session.running.iter().find(|it| it.process == process) else { return };
-        let Some(catalog) = self.catalog_of(running.attempt.target) else { return };
-        let specs = specs_of(catalog, running.attempt.group);
-        let Some(limit) = limit(catalog, specs, &self.spec.limits.spec_timeouts) else { return };
-        let secs = limit.as_secs();
-        let message = format!(
-            "interrupting a spec that ran longer than {secs} s (specTimeout): {}",
-            running.spec
-        );
-        self.show(What::Warning { message });
     }
 }

@@ -1,13 +1,16 @@
 //! The clusters of a target, and that none of them is there twice.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use multibeam_document::diagnostic::Code;
 use multibeam_document::render::quote;
 use multibeam_document::yaml::Span;
 
+use super::Seen;
 use super::scope::Writer;
 use crate::bounds::MAX_CLUSTERS;
+use crate::mention::Mentioned;
 use crate::name::{PLAIN_RULE, is_plain};
 use crate::settings::cluster::{Cluster, DEFAULT_PROCESSES, DEFAULT_WORKERS, RawCluster};
 use crate::settings::run::RawRun;
@@ -21,10 +24,22 @@ type Access = (String, Option<String>);
 /// under the same name: its serial phase is shared, and workers are bound to the name.
 #[derive(Default)]
 pub(super) struct Bindings {
-    by_name: BTreeMap<String, (Option<Access>, Span)>,
+    by_name: BTreeMap<String, Binding>,
     by_access: BTreeMap<Access, (String, Span)>,
-    /// Where the kubeconfig of each name is written first.
-    kubeconfigs: BTreeMap<String, Span>,
+}
+
+/// What a name stands for, and where it was written first.
+struct Binding {
+    access: Option<Access>,
+    size: Size,
+    at: Span,
+}
+
+/// How many workers a cluster has, and how many processes each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Size {
+    workers: u32,
+    processes: u32,
 }
 
 /// The clusters of one row.
@@ -32,13 +47,14 @@ pub(super) fn resolve(
     raw: &RawRun,
     target: &RawTarget,
     row: &Row,
-    bindings: &mut Bindings,
+    seen: &mut Seen,
     out: &mut Writer<'_, '_>,
 ) -> Vec<Cluster> {
     let mut clusters: Vec<Cluster> = Vec::new();
     let mut here: BTreeMap<String, Span> = BTreeMap::new();
     for entry in &target.clusters {
         check_once(entry, out);
+        let size = size(raw, target, entry);
         for index in 1..=entry.count {
             let Some(at) = &entry.name else { continue };
             let name = out.write(at, row, index);
@@ -70,29 +86,16 @@ pub(super) fn resolve(
             here.insert(name.clone(), at.span);
             let readable = entry.kubeconfig.is_some() || !entry.names_kubeconfig;
             if readable {
-                bindings.add(
-                    &name,
-                    at,
-                    entry,
-                    kubeconfig.clone().map(|k| (k, context.clone())),
-                    out,
-                );
+                let access = kubeconfig.clone().map(|path| (path, context.clone()));
+                let first = seen.bindings.add(&name, at, entry, access, size, out);
+                if let (true, Some(path), Some(at)) = (first, &kubeconfig, &entry.kubeconfig) {
+                    let (cluster, path) = (name.clone(), path.clone());
+                    let what = Mentioned::Kubeconfig { cluster, path, context: context.clone() };
+                    seen.mentions.add(what, at.span);
+                }
             }
-            clusters.push(Cluster {
-                name,
-                kubeconfig,
-                context,
-                workers: entry
-                    .workers
-                    .or(target.workers)
-                    .or(raw.workers)
-                    .unwrap_or(DEFAULT_WORKERS),
-                processes: entry
-                    .processes
-                    .or(target.processes)
-                    .or(raw.processes)
-                    .unwrap_or(DEFAULT_PROCESSES),
-            });
+            let Size { workers, processes } = size;
+            clusters.push(Cluster { name, kubeconfig, context, workers, processes });
         }
     }
     if clusters.len() > MAX_CLUSTERS {
@@ -100,6 +103,17 @@ pub(super) fn resolve(
         out.once(Code::TooLarge, target.span, message, None);
     }
     clusters
+}
+
+/// The size of the clusters of an entry: the most specific one that is written counts.
+fn size(raw: &RawRun, target: &RawTarget, entry: &RawCluster) -> Size {
+    let pick = |own: Option<u32>, of_target: Option<u32>, of_run: Option<u32>, default: u32| {
+        own.or(of_target).or(of_run).unwrap_or(default)
+    };
+    Size {
+        workers: pick(entry.workers, target.workers, raw.workers, DEFAULT_WORKERS),
+        processes: pick(entry.processes, target.processes, raw.processes, DEFAULT_PROCESSES),
+    }
 }
 
 /// What does not depend on the row.
@@ -119,22 +133,18 @@ fn check_once(entry: &RawCluster, out: &mut Writer<'_, '_>) {
 // === impl Bindings ===
 
 impl Bindings {
-    /// Where the kubeconfig of each cluster is written first, by the cluster's name.
-    pub(super) fn kubeconfigs(self) -> BTreeMap<String, Span> {
-        self.kubeconfigs
-    }
-
+    /// Takes in what a name stands for here. Gives whether it was not known and may be used.
     fn add(
         &mut self,
         name: &str,
         at: &Template,
         entry: &RawCluster,
         access: Option<Access>,
+        size: Size,
         out: &mut Writer<'_, '_>,
-    ) {
+    ) -> bool {
         if let Some(access) = &access {
             let span = entry.kubeconfig.as_ref().map_or(at.span, |t| t.span);
-            self.kubeconfigs.entry(name.to_owned()).or_insert(span);
             match self.by_access.get(access) {
                 Some((other, first)) if other != name => {
                     let message = format!(
@@ -150,7 +160,7 @@ impl Bindings {
                         false => format!("the other one is in line {}", first.start.line),
                     };
                     out.once(Code::Duplicate, span, message, Some(hint));
-                    return;
+                    return false;
                 }
                 Some(_) => {}
                 None => {
@@ -158,22 +168,47 @@ impl Bindings {
                 }
             }
         }
-        match self.by_name.get(name) {
-            Some((other, first)) if *other != access => {
-                let message = format!("{} stands for two different clusters", quote(name));
-                let hint = match first.start == at.span.start {
-                    true => "put the axis that the kubeconfig depends on into the name".to_owned(),
-                    false => format!(
-                        "in line {} it has another kubeconfig or context; give it another name here",
-                        first.start.line
-                    ),
-                };
-                out.once(Code::Duplicate, at.span, message, Some(hint));
-            }
-            Some(_) => {}
-            None => {
-                self.by_name.insert(name.to_owned(), (access, at.span));
-            }
-        }
+        let Some(Binding { access: other, size: other_size, at: first }) = self.by_name.get(name)
+        else {
+            self.by_name.insert(name.to_owned(), Binding { access, size, at: at.span });
+            return true;
+        };
+        let written_once = first.start == at.span.start;
+        let line = first.start.line;
+        let (message, hint) = if *other != access {
+            let message = format!("{} stands for two different clusters", quote(name));
+            let hint = match written_once {
+                true => "put the axis that the kubeconfig depends on into the name".to_owned(),
+                false => format!(
+                    "in line {line} it has another kubeconfig or context; give it another name here"
+                ),
+            };
+            (message, hint)
+        } else if *other_size != size {
+            let message = format!(
+                "the cluster {} has {size} here and {other_size} in line {line}",
+                quote(name)
+            );
+            (message, "one name is one cluster: give it the same size everywhere".to_owned())
+        } else {
+            return false;
+        };
+        out.once(Code::Duplicate, at.span, message, Some(hint));
+        false
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |number: u32, one: &str, many: &str| match number {
+            1 => format!("1 {one}"),
+            _ => format!("{number} {many}"),
+        };
+        write!(
+            f,
+            "{} with {}",
+            count(self.workers, "worker", "workers"),
+            count(self.processes, "process", "processes")
+        )
     }
 }

@@ -5,6 +5,7 @@ use multibeam_document::render::quote;
 use multibeam_document::yaml::{Span, Spanned};
 
 use super::scope::Writer;
+use crate::label_filter;
 use crate::pattern;
 use crate::settings::args::{self, Conflict};
 use crate::settings::suite::{DEFAULT_SUITE_TIMEOUT, RawSuite, Suite};
@@ -75,6 +76,13 @@ pub(super) fn resolve(
         let message = "a label filter with \"!\" is not allowed: a certified run skips nothing";
         let hint = "remove it, or set certified: false".to_owned();
         out.once(Code::NotCertifiable, at.span, message.to_owned(), Some(hint));
+    }
+    if let (Some(filter), Some(at)) = (&label_filter, &suite.label_filter)
+        && let Err(error) = label_filter::check(filter)
+    {
+        let message = format!("suite.labelFilter: {}", error.message);
+        let at = at.within(error.from, error.length);
+        out.once(Code::BadLabelFilter, at, message, Some(error.hint));
     }
     let focus = patterns("focus", suite.focus.as_ref(), row, out);
     let skip = patterns("skip", suite.skip.as_ref(), row, out);

@@ -61,7 +61,7 @@ pub(crate) static SUITE: Object = Object {
             Ty::List { item: &TEXT, min: 0 },
             "Go regular expressions; a spec is left out if any of them matches. Refused in a certified run.",
         ),
-        optional("labelFilter", Ty::Text, "Ginkgo label filter, such as 'Feature: isSubsetOf {}'."),
+        optional("labelFilter", Ty::Text, "Ginkgo label filter, such as 'sig-network && !Slow'."),
         optional(
             "timeout",
             Ty::Duration {

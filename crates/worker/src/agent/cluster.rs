@@ -13,7 +13,6 @@ use multibeam_kubernetes::{
 };
 use multibeam_model::RunId;
 use multibeam_model::link::{ClusterIdentity, PrepareError};
-use multibeam_model::run::ClusterSpec;
 
 use super::holds::Hold;
 
@@ -55,17 +54,20 @@ impl Probing {
     }
 }
 
-/// Whether a worker of this cluster can use its kubeconfig, as far as that shows without connecting
-/// to anything.
+/// Whether a worker of this cluster can use a kubeconfig and its context, as far as that shows without
+/// connecting to anything.
 ///
 /// # Errors
 /// What is wrong with it, for people.
-pub fn check_kubeconfig(cluster: &ClusterSpec) -> Result<(), String> {
-    let Some(kubeconfig) = &cluster.kubeconfig else { return Ok(()) };
+pub fn check_kubeconfig(
+    cluster: &str,
+    kubeconfig: &Path,
+    context: Option<&str>,
+) -> Result<(), String> {
     let access = Access {
-        cluster: cluster.name.clone(),
-        kubeconfig: Some(PathBuf::from(kubeconfig)),
-        context: cluster.context.clone(),
+        cluster: cluster.to_owned(),
+        kubeconfig: Some(kubeconfig.to_owned()),
+        context: context.map(str::to_owned),
     };
     kubeconfig::check(&access).map_err(|error| error.to_string())
 }

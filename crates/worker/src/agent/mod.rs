@@ -36,7 +36,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use cluster::{Probing, check_kubeconfig};
 use link::{Link, Received};
-pub use prepare::discover_suite;
+pub use prepare::{check_binary, discover_suite};
 use runs::Runs;
 pub use starts::Starts;
 

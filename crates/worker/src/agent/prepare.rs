@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::cluster::ClusterLink;
 use super::target::{Target, options, suite_map};
-use crate::discover::{DEFAULT_TIMEOUT, DiscoverOptions, Discovery, discover};
+use crate::discover::{DEFAULT_TIMEOUT, DiscoverOptions, Discovery, discover, look_at};
 use crate::suite::process::GuardProgram;
 
 /// Where discovery runs and keeps what it finds.
@@ -67,6 +67,14 @@ pub async fn discover_suite(
         allow_programmatic_focus: !certified,
     };
     discover(guard, &options).await.map_err(|error| explain(&error))
+}
+
+/// Whether a suite is there and may be started, as far as that shows without starting it.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_binary(path: &Path) -> Result<(), String> {
+    look_at(path).map_err(|error| explain(&error))
 }
 
 /// Where the suite's processes run: suites expect to run where they lie.

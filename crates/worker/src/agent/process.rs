@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use multibeam_ginkgo::protocol::{Answer, Request};
 use multibeam_kubernetes::SuiteMark;
+use multibeam_model::incident::OutputCut;
 use multibeam_model::link::{
     ProcessNews, ProcessOrder, SessionFact, StartProcess, StopHow, WorkerMessage,
 };
@@ -28,6 +29,7 @@ use super::target::Target;
 use crate::conduct::{Conductor, Input, Output, Ticket};
 use crate::guard::clock::BootMillis;
 use crate::guard::wire::{Exit, Signal};
+use crate::spool::Loss;
 use crate::suite::process::{Control, GuardProgram};
 use crate::suite::server::Incoming;
 
@@ -128,6 +130,7 @@ pub(super) async fn run(context: Context, inbox: mpsc::Receiver<ToProcess>) {
         tasks: JoinSet::new(),
         checks: JoinSet::new(),
         killed: false,
+        loss_told: None,
         waits: JoinSet::new(),
         grace: context.target.limits.grace,
         executions: Executions::default(),
@@ -162,6 +165,8 @@ struct Shell {
     checks: JoinSet<Done>,
     /// The coordinator has it killed.
     killed: bool,
+    /// What the coordinator knows of output that is lost.
+    loss_told: Option<Loss>,
     /// What is of no use once the process is gone.
     waits: JoinSet<Done>,
     executions: Executions,
@@ -174,6 +179,7 @@ impl Shell {
     async fn live(&mut self, mut conductor: Conductor, mut started: Started, inbox: &mut Inbox) {
         let mut out = Vec::new();
         let mut open = true;
+        let mut loss = started.handle.loss();
         loop {
             let input = tokio::select! {
                 // Requests before the end: what the process said last still counts.
@@ -210,8 +216,13 @@ impl Shell {
                     self.control.renew(lease).await;
                     continue;
                 }
+                Ok(()) = loss.changed() => {
+                    self.tell_loss(&loss).await;
+                    continue;
+                }
                 exit = started.handle.wait() => {
                     self.finish(&mut conductor, &mut out, inbox).await;
+                    self.tell_loss(&loss).await;
                     let last_output = started.handle.output_tail(TAIL);
                     conductor.handle(Input::Ended { end: end_of(exit), last_output }, &mut out);
                     self.perform(&mut out).await;
@@ -220,6 +231,19 @@ impl Shell {
             };
             conductor.handle(input, &mut out);
             self.perform(&mut out).await;
+        }
+    }
+
+    /// Tells what is lost of the process's output, unless that was told.
+    async fn tell_loss(&mut self, loss: &watch::Receiver<Option<Loss>>) {
+        let loss = loss.borrow().clone();
+        if loss == self.loss_told {
+            return;
+        }
+        self.loss_told = loss.clone();
+        if let Some(Loss { bytes, error }) = loss {
+            let cut = OutputCut { bytes, error: error.unwrap_or_default() };
+            tell(&self.context, ProcessNews::OutputCut(cut)).await;
         }
     }
 

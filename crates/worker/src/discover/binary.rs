@@ -28,15 +28,28 @@ pub async fn inspect(path: &Path) -> Result<Binary, DiscoverError> {
     inspected.expect("reading a file does not panic and is not cancelled")
 }
 
-fn inspect_blocking(path: &Path) -> Result<Binary, DiscoverError> {
-    let unreadable = |source: io::Error| match source.kind() {
+/// Whether a suite binary is there and may be started, as far as that shows without reading it.
+///
+/// # Errors
+/// [`DiscoverError`] when it is missing, unreadable, or not executable.
+pub fn look_at(path: &Path) -> Result<(), DiscoverError> {
+    open(path).map(drop)
+}
+
+fn unreadable(path: &Path, source: io::Error) -> DiscoverError {
+    match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             DiscoverError::NotFound { suite: path.to_owned() }
         }
         _ => DiscoverError::Unreadable { suite: path.to_owned(), source },
-    };
+    }
+}
+
+/// The file, and its absolute path.
+fn open(path: &Path) -> Result<(File, PathBuf), DiscoverError> {
+    let unreadable = |source| unreadable(path, source);
     let absolute = std::fs::canonicalize(path).map_err(unreadable)?;
-    let mut file = File::open(&absolute).map_err(unreadable)?;
+    let file = File::open(&absolute).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(DiscoverError::NotAFile { suite: absolute });
@@ -44,6 +57,11 @@ fn inspect_blocking(path: &Path) -> Result<Binary, DiscoverError> {
     if metadata.permissions().mode() & 0o111 == 0 {
         return Err(DiscoverError::NotExecutable { suite: absolute });
     }
+    Ok((file, absolute))
+}
+
+fn inspect_blocking(path: &Path) -> Result<Binary, DiscoverError> {
+    let (mut file, absolute) = open(path)?;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -51,7 +69,7 @@ fn inspect_blocking(path: &Path) -> Result<Binary, DiscoverError> {
             Ok(0) => break,
             Ok(length) => digest.update(&buffer[..length]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unreadable(error)),
+            Err(error) => return Err(unreadable(path, error)),
         }
     }
     Ok(Binary { path: absolute, digest: hex(&digest.finalize()) })

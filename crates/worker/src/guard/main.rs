@@ -108,8 +108,9 @@ impl Setup {
         say(&Report::Started(suite.as_raw()));
 
         let pump = thread::spawn(move || {
-            spool.drain(output);
-            spool.finish().map(drop)
+            spool.drain(output, |loss| say(&Report::Lost(loss)));
+            let (_, loss) = spool.finish();
+            loss
         });
         let (events_tx, events) = channel();
         let orders_tx = events_tx.clone();
@@ -120,8 +121,8 @@ impl Setup {
         let exit = supervise(suite, self.lease, &events);
         reaper.join().expect("the reaper does not panic");
         // All writers are dead, so the pump sees the end of the pipe.
-        if let Err(error) = pump.join().expect("the pump does not panic") {
-            say(&Report::Note(format!("output of the suite was lost: {error}")));
+        if let Some(loss) = pump.join().expect("the pump does not panic") {
+            say(&Report::Lost(loss));
         }
         say(&Report::Ended(exit));
     }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::clock::BootMillis;
+use crate::spool::Loss;
 
 /// Signals a worker may send to the suite process itself (not to its children: they are needed for
 /// its cleanup).
@@ -72,8 +73,8 @@ pub enum Report {
     NotStarted(String),
     /// The suite process has ended and nothing of its tree is left.
     Ended(Exit),
-    /// Something worth a line in the log.
-    Note(String),
+    /// Output of the suite is not kept: once when that begins, once at the end with all of it.
+    Lost(Loss),
 }
 
 impl fmt::Display for Order {
@@ -110,7 +111,10 @@ impl fmt::Display for Report {
             Self::Ended(Exit::Killed) => write!(f, "ended killed"),
             Self::Ended(Exit::LeaseExpired) => write!(f, "ended lease-expired"),
             Self::Ended(Exit::GuardLost) => write!(f, "ended guard-lost"),
-            Self::Note(text) => write!(f, "note {}", one_line(text)),
+            Self::Lost(Loss { bytes, error: None }) => write!(f, "lost {bytes}"),
+            Self::Lost(Loss { bytes, error: Some(error) }) => {
+                write!(f, "lost {bytes} {}", one_line(error))
+            }
         }
     }
 }
@@ -122,7 +126,13 @@ impl Report {
         Some(match (word, rest) {
             ("started", pid) => Self::Started(pid.parse().ok()?),
             ("not-started", why) => Self::NotStarted(why.to_owned()),
-            ("note", text) => Self::Note(text.to_owned()),
+            ("lost", what) => {
+                let (bytes, error) = match what.split_once(' ') {
+                    Some((bytes, error)) => (bytes, Some(error.to_owned())),
+                    None => (what, None),
+                };
+                Self::Lost(Loss { bytes: bytes.parse().ok()?, error })
+            }
             ("ended", "killed") => Self::Ended(Exit::Killed),
             ("ended", "lease-expired") => Self::Ended(Exit::LeaseExpired),
             ("ended", "guard-lost") => Self::Ended(Exit::GuardLost),
@@ -153,11 +163,14 @@ mod tests {
         }
         let ends =
             [Exit::Code(197), Exit::Signal(9), Exit::Killed, Exit::LeaseExpired, Exit::GuardLost];
+        let losses = [None, Some("disk full".to_owned())];
+        let losses = losses.map(|error| Report::Lost(Loss { bytes: 7, error }));
         let others = [Report::Started(7), Report::NotStarted("no such".into())];
+        let others = losses.into_iter().chain(others);
         for report in ends.map(Report::Ended).into_iter().chain(others) {
             assert_eq!(Report::parse(&report.to_string()), Some(report));
         }
-        assert_eq!(Report::Note("a\nb".into()).to_string(), "note a b");
+        assert_eq!(Report::NotStarted("a\nb".into()).to_string(), "not-started a b");
     }
 
     #[test]
@@ -165,7 +178,7 @@ mod tests {
         for line in ["", "lease", "lease x", "signal KILL", "kill now"] {
             assert_eq!(Order::parse(line), None, "{line}");
         }
-        for line in ["", "ended", "ended code", "ended code x", "started"] {
+        for line in ["", "ended", "ended code", "ended code x", "started", "lost x"] {
             assert_eq!(Report::parse(line), None, "{line}");
         }
     }

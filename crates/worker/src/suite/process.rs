@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use crate::guard::clock::BootMillis;
 use crate::guard::wire::{Exit, Order, Report, Signal};
 use crate::guard::{EXEC_COMMAND, GUARD_COMMAND};
-use crate::spool;
+use crate::spool::{self, Loss};
 
 /// Orders are few and tiny; a full queue means that the guard does not read, which its lease ends.
 const ORDER_QUEUE: usize = 64;
@@ -134,6 +134,7 @@ pub enum SpawnError {
 pub struct Handle {
     control: Control,
     exit: watch::Receiver<Option<Exit>>,
+    loss: watch::Receiver<Option<Loss>>,
     pid: i32,
     spool: PathBuf,
 }
@@ -197,6 +198,11 @@ impl Handle {
         }
     }
 
+    /// Output of it that is not kept, as far as that is known; all of it once it has ended.
+    pub fn loss(&self) -> watch::Receiver<Option<Loss>> {
+        self.loss.clone()
+    }
+
     /// The last `length` bytes of its output; while it runs, of the part that is on disk.
     pub fn output_tail(&self, length: u64) -> String {
         spool::read_tail(&self.spool, length)
@@ -248,13 +254,15 @@ pub async fn spawn(guard: &GuardProgram, launch: Launch) -> Result<Handle, Spawn
 
     let (orders_tx, orders_rx) = mpsc::channel(ORDER_QUEUE);
     let (exit_tx, exit_rx) = watch::channel(None);
+    let (loss_tx, loss_rx) = watch::channel(None);
     #[expect(
         clippy::disallowed_methods,
         reason = "it ends with the guard, which ends when `orders_tx` is dropped, and must not end \
                   earlier: it reaps the guard and tells the exit"
     )]
-    tokio::spawn(attend(child, stdin, reports, orders_rx, exit_tx));
-    Ok(Handle { control: Control { orders: orders_tx }, exit: exit_rx, pid, spool: launch.spool })
+    tokio::spawn(attend(child, stdin, reports, orders_rx, Told { exit: exit_tx, loss: loss_tx }));
+    let control = Control { orders: orders_tx };
+    Ok(Handle { control, exit: exit_rx, loss: loss_rx, pid, spool: launch.spool })
 }
 
 struct Reports {
@@ -262,12 +270,11 @@ struct Reports {
 }
 
 impl Reports {
-    /// The next report; notes go to the log. `None` when the guard is gone.
+    /// The next report. `None` when the guard is gone.
     async fn next(&mut self) -> Option<Report> {
         loop {
             let line = self.lines.next_line().await.ok()??;
             match Report::parse(&line) {
-                Some(Report::Note(note)) => tracing::warn!(%note, "guard"),
                 Some(report) => return Some(report),
                 None => tracing::warn!(%line, "unknown line from a guard"),
             }
@@ -275,18 +282,28 @@ impl Reports {
     }
 }
 
+/// What a guard has told of its suite.
+struct Told {
+    exit: watch::Sender<Option<Exit>>,
+    loss: watch::Sender<Option<Loss>>,
+}
+
 async fn attend(
     mut child: Child,
     stdin: ChildStdin,
     mut reports: Reports,
     mut orders: mpsc::Receiver<Order>,
-    exit_tx: watch::Sender<Option<Exit>>,
+    told: Told,
 ) {
     let mut stdin = Some(stdin);
     let exit = loop {
         tokio::select! {
             report = reports.next() => match report {
                 Some(Report::Ended(exit)) => break exit,
+                Some(Report::Lost(loss)) => {
+                    tracing::warn!(bytes = loss.bytes, error = loss.error, "output is not kept");
+                    told.loss.send_replace(Some(loss));
+                }
                 Some(_) => {}
                 None => break Exit::GuardLost,
             },
@@ -306,5 +323,5 @@ async fn attend(
     };
     drop(stdin);
     let _ = child.wait().await;
-    exit_tx.send_replace(Some(exit));
+    told.exit.send_replace(Some(exit));
 }

@@ -8,6 +8,7 @@ use multibeam_aggregator::store::{self, Summary};
 use multibeam_aggregator::{NodeId, StoreError};
 use serde_json::json;
 
+use super::JSON_FORMAT;
 use crate::commands::fail;
 use crate::exit::Exit;
 
@@ -15,6 +16,7 @@ pub(super) fn check(dir: &Path, as_json: bool) -> Result<(), Exit> {
     let report = store::check(dir).map_err(|error| failed(&error))?;
     if as_json {
         let json = json!({
+            "format": JSON_FORMAT,
             "sound": report.is_sound(),
             "summary": to_json(&report.summary),
             "findings": report.findings,

@@ -10,6 +10,7 @@ use multibeam_rt::endpoints::Endpoints;
 use serde_json::json;
 use tonic::Status;
 
+use super::JSON_FORMAT;
 use crate::args::MembersPlace;
 use crate::commands::fail_status;
 use crate::connect;
@@ -137,5 +138,7 @@ fn to_json(list: &wire::ListMembersResponse) -> String {
             })
         })
         .collect();
-    format!("{:#}\n", json!({ "term": list.term, "commit": list.commit, "members": members }))
+    let (term, commit) = (list.term, list.commit);
+    let list = json!({"format": JSON_FORMAT, "term": term, "commit": commit, "members": members});
+    format!("{list:#}\n")
 }

@@ -7,6 +7,9 @@ mod serve;
 use crate::args::{AggregatorArgs, AggregatorCommand};
 use crate::exit::Exit;
 
+/// Version of the shapes of `--json`. New keys may come within it.
+const JSON_FORMAT: u32 = 1;
+
 pub(super) async fn run(args: AggregatorArgs) -> Result<(), Exit> {
     match args.command {
         None => serve::run(args.serve).await,

@@ -1,9 +1,7 @@
 //! `multibeam bundle`: submissions out of the results of runs.
 
-mod product;
+pub(super) mod product;
 mod write;
-
-pub(super) use product::read as read_product;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use multibeam_bundle::{ProductFile, ask, parse};
+use multibeam_bundle::{Parsed, ProductFile, ask, parse};
+use multibeam_runfile::Diagnostics;
 
 use crate::args::{BundleArgs, ColorChoice};
 use crate::exit::Exit;
@@ -18,7 +19,7 @@ pub(super) fn file(args: &BundleArgs, color: ColorChoice) -> Result<ProductFile,
     let path = args.product.as_deref().unwrap_or(Path::new(DEFAULT));
     let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
     match fs::read(path) {
-        Ok(bytes) => parsed(path, &bytes, color),
+        Ok(bytes) => told(parse(&path.display().to_string(), &bytes), color),
         Err(error) if error.kind() == ErrorKind::NotFound && args.product.is_none() && can_ask => {
             asked(path)
         }
@@ -26,10 +27,10 @@ pub(super) fn file(args: &BundleArgs, color: ColorChoice) -> Result<ProductFile,
     }
 }
 
-/// Reads a product file. Mistakes and warnings go to standard error.
-pub(in crate::commands) fn read(path: &Path, color: ColorChoice) -> Result<ProductFile, Exit> {
+/// Looks through a product file; nothing of what it finds is said.
+pub(in crate::commands) fn examine(path: &Path) -> Result<Result<Parsed, Diagnostics>, Exit> {
     let bytes = fs::read(path).map_err(|error| unread(path, &error))?;
-    parsed(path, &bytes, color)
+    Ok(parse(&path.display().to_string(), &bytes))
 }
 
 fn unread(path: &Path, error: &io::Error) -> Exit {
@@ -38,8 +39,12 @@ fn unread(path: &Path, error: &io::Error) -> Exit {
     Exit::INPUT
 }
 
-fn parsed(path: &Path, bytes: &[u8], color: ColorChoice) -> Result<ProductFile, Exit> {
-    let (found, file) = match parse(&path.display().to_string(), bytes) {
+/// What a product file says. Mistakes and warnings go to standard error.
+pub(in crate::commands) fn told(
+    examined: Result<Parsed, Diagnostics>,
+    color: ColorChoice,
+) -> Result<ProductFile, Exit> {
+    let (found, file) = match examined {
         Ok(parsed) => (parsed.warnings, Ok(parsed.file)),
         Err(mistakes) => (mistakes, Err(Exit::INPUT)),
     };
