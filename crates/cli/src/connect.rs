@@ -42,7 +42,14 @@ pub fn security(tls: &TlsArgs) -> Result<Security, Exit> {
 /// # Errors
 /// When an URL or the certificates cannot be used.
 pub fn endpoints(urls: &[String], tls: &TlsArgs) -> Result<Endpoints, Exit> {
-    let security = security(tls)?;
+    endpoints_by(urls, &security(tls)?)
+}
+
+/// The same with certificates that were read before.
+///
+/// # Errors
+/// When an URL cannot be used.
+pub fn endpoints_by(urls: &[String], security: &Security) -> Result<Endpoints, Exit> {
     let open = |url: &String| {
         let channel = security.channel(url).map_err(|error| fail(Exit::INPUT, &error))?;
         Ok((url.clone(), channel))

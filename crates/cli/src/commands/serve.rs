@@ -16,7 +16,7 @@ use multibeam_rt::drain::{Asked, Signals, drain};
 use multibeam_rt::limits;
 use multibeam_rt::metrics::Metrics;
 use multibeam_rt::metrics::calls::CallMetrics;
-use multibeam_rt::tasks::TaskGroup;
+use multibeam_rt::tasks::{Spawner, TaskGroup};
 use multibeam_rt::tls::{Incoming, Security};
 use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing, Starts};
 use multibeam_worker::suite::process::GuardProgram;
@@ -36,12 +36,9 @@ pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
     let admin = admin(args.admin, &readiness, &metrics)?;
     let security = connect::security(&args.tls)?;
     let (mut incoming, address) = listen(args.listen, &security).await?;
-    let aggregator = connect::endpoints(&args.aggregator, &args.tls)?;
+    let aggregator = connect::endpoints_by(&args.aggregator, &security)?;
     let tasks = TaskGroup::new();
-    if let Some(credentials) = security.credentials() {
-        credentials.keep_fresh(&tasks.spawner());
-        metrics.register(|registry| credentials.register(registry));
-    }
+    keep_fresh(&security, &tasks.spawner(), &metrics);
     let host = host_name();
     let name = args.name.unwrap_or_else(|| format!("{address} on {host}"));
     let spawner = tasks.spawner();
@@ -126,8 +123,11 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
     let serving = readiness.latch("serving");
     let metrics = Metrics::new("worker", env!("CARGO_PKG_VERSION"));
     let admin = admin(args.admin, &readiness, &metrics)?;
-    let coordinator = connect::endpoints(&args.coordinator, &args.tls)?;
-    let aggregator = connect::endpoints(&args.aggregator, &args.tls)?;
+    let security = connect::security(&args.tls)?;
+    let coordinator = connect::endpoints_by(&args.coordinator, &security)?;
+    let aggregator = connect::endpoints_by(&args.aggregator, &security)?;
+    let tasks = TaskGroup::new();
+    keep_fresh(&security, &tasks.spawner(), &metrics);
     let guard = GuardProgram::this_program().map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     let starts = Starts::of_this_host();
     let host = host_name();
@@ -169,10 +169,11 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
         }
     }
     serving.unready("ending");
+    let ended = tasks.shutdown(limits::DRAIN_GRACE).await;
     if let Some(admin) = admin {
         admin.shutdown();
     }
-    Ok(())
+    ended.map(drop).map_err(|panicked| fail(Exit::ENVIRONMENT, &panicked))
 }
 
 pub(super) async fn listen(
@@ -199,6 +200,15 @@ pub(super) fn announce(address: SocketAddr, file: Option<&Path>) -> Result<(), E
         eprintln!("error: cannot write {}: {error}", file.display());
         Exit::ENVIRONMENT
     })
+}
+
+/// Changed certificates come into use without a restart, and at once on SIGHUP, which would end a
+/// program that does not listen to it.
+pub(super) fn keep_fresh(security: &Security, spawner: &Spawner, metrics: &Metrics) {
+    if let Some(credentials) = security.credentials() {
+        credentials.keep_fresh(spawner);
+        metrics.register(|registry| credentials.register(registry));
+    }
 }
 
 /// The pages for operators and probes, if they are wanted.

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 
 use crate::args::AggregatorServeArgs;
 use crate::commands::fail;
-use crate::commands::serve::{admin, announce, end, listen, signals};
+use crate::commands::serve::{admin, announce, end, keep_fresh, listen, signals};
 use crate::embedded::host_name;
 use crate::exit::Exit;
 use crate::{connect, roles};
@@ -87,10 +87,7 @@ pub(super) async fn run(args: AggregatorServeArgs) -> Result<(), Exit> {
         .add_service(group_server(ledger.clone(), Some(forward)))
         .add_service(results_server(ledger.clone()))
         .add_service(peers.server());
-    if let Some(credentials) = security.credentials() {
-        credentials.keep_fresh(&spawner);
-        metrics.register(|registry| credentials.register(registry));
-    }
+    keep_fresh(&security, &spawner, &metrics);
     let (cutter, drain) = (incoming.cutter(), spawner.drain());
     spawner.spawn("aggregator", async move {
         let _cutter = cutter;
