@@ -21,6 +21,7 @@ use multibeam_rt::tasks::{Spawner, TaskGroup};
 use multibeam_rt::trace::ExtractLayer;
 use multibeam_rt::{memory, uds};
 use multibeam_worker::agent::{Agent, AgentConfig, Probing, Starts};
+use multibeam_worker::metrics::WorkerMetrics;
 use multibeam_worker::suite::process::GuardProgram;
 
 use crate::commands::{fail, fail_status};
@@ -272,6 +273,7 @@ fn worker_config(
         host: host.to_owned(),
         probing: Probing::from_environment(),
         alive: Some(Arc::clone(alive)),
+        metrics: WorkerMetrics::default(),
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct Performed {
     pub(crate) not_taken: Vec<Input>,
     /// Losses and returns that took effect.
     pub(crate) ended: Vec<Decision>,
+    /// How many hand-outs took effect.
+    pub(crate) handed_out: u64,
     /// A newer coordinator is in office.
     pub(crate) newest: Option<Epoch>,
     /// The aggregator refuses to speak with this one.
@@ -213,6 +215,7 @@ fn perform(batch: Vec<Effect>, replies: Vec<Reply>) -> (Performed, NotTaken) {
                     let kind = kind(decision);
                     tracing::error!(kind, %why, "the ledger refuses a decision");
                 }
+                (Some(_), Decision::HandOut { .. }) => performed.handed_out += 1,
                 (Some(_), Decision::Lose { .. } | Decision::Return { .. }) => {
                     performed.ended.push(decision);
                 }

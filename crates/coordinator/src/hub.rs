@@ -18,6 +18,7 @@ use crate::committer::{self, Effects, Performed};
 use crate::doubt::Doubts;
 use crate::ledger::Ledger;
 use crate::messages::ToHub;
+use crate::metrics::OfficeMetrics;
 use crate::office::{CONFIRMED, Term};
 use crate::run::{ActiveRun, Begin};
 use crate::workers::{ToStream, Workers};
@@ -43,6 +44,7 @@ pub(crate) struct Task {
     confirmed: Option<watch::Receiver<Instant>>,
     /// The ledger has said that a newer one is.
     fenced: bool,
+    metrics: OfficeMetrics,
 }
 
 /// What ends a term of office.
@@ -61,6 +63,7 @@ impl Task {
         ledger: Ledger,
         term: &Term,
         confirmed: Option<watch::Receiver<Instant>>,
+        metrics: OfficeMetrics,
     ) -> Self {
         Self {
             clock: Clock::start(),
@@ -73,6 +76,7 @@ impl Task {
             committers: JoinSet::new(),
             confirmed,
             fenced: false,
+            metrics,
         }
     }
 
@@ -105,6 +109,8 @@ impl Task {
         let Until { fenced, shutdown } = until;
         tokio::pin!(shutdown, fenced);
         while !self.fenced {
+            let waiting = self.inbox.max_capacity() - self.inbox.capacity();
+            self.metrics.stands(self.epoch, self.workers.count(), &self.runs, waiting);
             let deadline = self.runs.values().filter_map(ActiveRun::next_deadline).min();
             tokio::select! {
                 () = &mut shutdown => break,
@@ -125,6 +131,7 @@ impl Task {
                 }
             }
         }
+        self.metrics.stands_by();
         // Nobody is told to forget anything: what runs is the next coordinator's.
         // They hold spans, which have to be closed before the last traces are sent.
         self.committers.shutdown().await;
@@ -312,6 +319,7 @@ impl Task {
     }
 
     fn performed(&mut self, run: &RunId, performed: Performed, now: Moment) {
+        self.metrics.performed(&performed);
         if let Some(newest) = performed.newest {
             tracing::warn!(epoch = %self.epoch, %newest, "a newer coordinator is in office");
             self.fenced = true;
@@ -383,6 +391,7 @@ impl Task {
         let patience = active.max().unwrap_or_else(|| Limits::default().patience());
         for gone in self.workers.expire(patience, now) {
             tracing::warn!(worker = %gone.worker, cluster = gone.cluster, "worker lost");
+            self.metrics.worker_lost();
             let runs: Vec<RunId> = self.runs.keys().cloned().collect();
             for run in runs {
                 self.with_run(&run, |run| run.worker_lost(&gone.worker, "not heard from", now));

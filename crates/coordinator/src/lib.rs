@@ -18,6 +18,7 @@ mod hub;
 mod judge;
 mod ledger;
 mod messages;
+mod metrics;
 mod office;
 pub mod plan;
 mod proxy;

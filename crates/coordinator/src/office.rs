@@ -12,6 +12,7 @@ use std::time::Duration;
 use multibeam_model::Epoch;
 use multibeam_rt::backoff::{Backoff, random, retry};
 use multibeam_rt::endpoints::Endpoints;
+use multibeam_rt::metrics::Registry;
 use multibeam_rt::tasks::{Drain, Spawner};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use tonic::Status;
 use crate::hub::{Task, Until};
 use crate::ledger::Ledger;
 use crate::messages::ToHub;
+use crate::metrics::OfficeMetrics;
 use crate::takeover;
 
 /// How often the coordinator in office says that it is alive, and one that stands by asks.
@@ -48,6 +50,7 @@ pub struct Hub {
     pub(crate) spawner: Spawner,
     pub(crate) ledger: Ledger,
     office: watch::Receiver<Office>,
+    metrics: OfficeMetrics,
     /// Whether [`Hub::standing`] has told anything yet.
     told: bool,
 }
@@ -86,7 +89,8 @@ impl Hub {
         let epoch = claimed.map_err(|other| HubError::Claim(format!("{other} is in office")))?;
         let (inbox, messages) = mpsc::channel(Task::QUEUE);
         let term = Term { epoch, inbox };
-        let task = Task::new(ledger.clone(), &term, None);
+        let metrics = OfficeMetrics::default();
+        let task = Task::new(ledger.clone(), &term, None, metrics.clone());
         let (office_tx, office) = watch::channel(Office::Held(term));
         let drain = spawner.drain();
         spawner.spawn("hub", async move {
@@ -94,7 +98,7 @@ impl Hub {
             task.run(messages, until).await;
             office_tx.send_replace(Office::StandBy("nobody any more".to_owned()));
         });
-        Ok(Self { spawner: spawner.clone(), ledger, office, told: false })
+        Ok(Self { spawner: spawner.clone(), ledger, office, metrics, told: false })
     }
 
     /// Stands by at the ledger behind `aggregator` and takes office, with all runs that are under
@@ -111,13 +115,26 @@ impl Hub {
         let ledger = Ledger::new(aggregator);
         let nobody = Office::StandBy("it is not known who is".to_owned());
         let (office_tx, office) = watch::channel(nobody);
-        let candidate =
-            Candidate { ledger: ledger.clone(), name, host, take_over, office: office_tx };
+        let metrics = OfficeMetrics::default();
+        let candidate = Candidate {
+            ledger: ledger.clone(),
+            name,
+            host,
+            take_over,
+            office: office_tx,
+            metrics: metrics.clone(),
+        };
         let drain = spawner.drain();
         spawner.spawn("hub", async move {
             candidate.run(drain).await;
         });
-        Self { spawner: spawner.clone(), ledger, office, told: false }
+        Self { spawner: spawner.clone(), ledger, office, metrics, told: false }
+    }
+
+    /// Registers `coordinator_*`: what is under way while it is in office, and what it has handed
+    /// out and lost.
+    pub fn register(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
     }
 
     /// Waits until the hub has come into office or lost it; gives `None` for office, else who has
@@ -138,7 +155,7 @@ impl Hub {
     #[cfg(test)]
     pub(crate) fn of(term: Term, ledger: Ledger, spawner: Spawner) -> Self {
         let (_, office) = watch::channel(Office::Held(term));
-        Self { spawner, ledger, office, told: false }
+        Self { spawner, ledger, office, metrics: OfficeMetrics::default(), told: false }
     }
 
     /// The term of office.
@@ -196,6 +213,7 @@ struct Candidate {
     host: String,
     take_over: bool,
     office: watch::Sender<Office>,
+    metrics: OfficeMetrics,
 }
 
 impl Candidate {
@@ -262,7 +280,8 @@ impl Candidate {
         let (inbox, messages) = mpsc::channel(Task::QUEUE);
         let term = Term { epoch, inbox };
         let (confirmed_tx, confirmed) = watch::channel(Instant::now());
-        let mut task = Task::new(self.ledger.clone(), &term, Some(confirmed));
+        let metrics = self.metrics.clone();
+        let mut task = Task::new(self.ledger.clone(), &term, Some(confirmed), metrics);
         let attendance = attend(&self.ledger, epoch, confirmed_tx);
         tokio::pin!(attendance);
         // An earlier coordinator that was forced out may have granted leases a moment ago.

@@ -50,6 +50,11 @@ pub(crate) struct Worker {
 }
 
 impl Workers {
+    /// How many have a lease.
+    pub(crate) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     /// A worker opened a stream.
     ///
     /// # Errors

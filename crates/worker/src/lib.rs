@@ -8,5 +8,6 @@ pub mod agent;
 pub mod conduct;
 pub mod discover;
 pub mod guard;
+pub mod metrics;
 pub mod spool;
 pub mod suite;

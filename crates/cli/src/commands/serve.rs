@@ -19,6 +19,7 @@ use multibeam_rt::metrics::calls::CallMetrics;
 use multibeam_rt::tasks::{Spawner, TaskGroup};
 use multibeam_rt::tls::{Incoming, Security};
 use multibeam_worker::agent::{Agent, AgentConfig, AgentError, Probing, Starts};
+use multibeam_worker::metrics::WorkerMetrics;
 use multibeam_worker::suite::process::GuardProgram;
 use tokio::net::TcpListener;
 
@@ -43,6 +44,7 @@ pub(super) async fn coordinator(args: CoordinatorArgs) -> Result<(), Exit> {
     let name = args.name.unwrap_or_else(|| format!("{address} on {host}"));
     let spawner = tasks.spawner();
     let hub = Hub::stand_by(aggregator.clone(), name, host.clone(), args.take_over, &spawner);
+    metrics.register(|registry| hub.register(registry));
     let (mut standing, drain) = (hub.clone(), spawner.drain());
     spawner.spawn("office watch", async move {
         let drained = drain.requested();
@@ -134,6 +136,8 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
     let data = args.data.clone();
     let data = data.unwrap_or_else(|| format!("worker-{}", args.cluster).into());
     let _own = own_directory(&data)?;
+    let counted = WorkerMetrics::default();
+    metrics.register(|registry| counted.register(registry, data.clone()));
     let mut signals = signals()?;
     let end = async move {
         let asked = signals.asked().await;
@@ -156,6 +160,7 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
             host: host.clone(),
             probing: Probing::from_environment(),
             alive: None,
+            metrics: counted.clone(),
         };
         tracing::info!(worker = %config.worker, cluster = config.cluster, "worker ready");
         let agent = Agent::new(config, coordinator.clone(), aggregator.clone());

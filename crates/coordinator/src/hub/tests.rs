@@ -24,7 +24,12 @@ use crate::office::Hub;
 fn hub() -> Task {
     let nowhere = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
     let (inbox, _) = mpsc::channel(8);
-    Task::new(Ledger::new(nowhere.into()), &Term { epoch: Epoch(1), inbox }, None)
+    Task::new(
+        Ledger::new(nowhere.into()),
+        &Term { epoch: Epoch(1), inbox },
+        None,
+        OfficeMetrics::default(),
+    )
 }
 
 fn worker(name: &str) -> WorkerId {

@@ -40,6 +40,7 @@ pub use prepare::{check_binary, discover_suite};
 use runs::Runs;
 pub use starts::Starts;
 
+use crate::metrics::WorkerMetrics;
 use crate::suite::process::GuardProgram;
 
 /// News that may wait for the agent; a process whose news do not fit waits at a spec boundary.
@@ -75,6 +76,8 @@ pub struct AgentConfig {
     pub probing: Probing,
     /// Kept open by the guards as long as any suite process lives; a lock on it tells.
     pub alive: Option<Arc<File>>,
+    /// Where it counts.
+    pub metrics: WorkerMetrics,
 }
 
 /// Why a worker cannot go on.
@@ -133,6 +136,7 @@ impl Agent {
             // A new run may want to hear more often than the ones before.
             let now = tokio::time::Instant::now();
             let next_beat = last_beat.map_or(now, |last| last + self.runs.heartbeat());
+            self.config.metrics.stands(self.runs.live(), self.news.len());
             tokio::select! {
                 () = &mut shutdown => break Ok(()),
                 message = received.recv() => match message {

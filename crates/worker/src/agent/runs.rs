@@ -114,6 +114,11 @@ impl Runs {
         self.processes.keys().cloned().collect()
     }
 
+    /// How many processes there are.
+    pub(super) fn live(&self) -> usize {
+        self.processes.len()
+    }
+
     /// Does what the coordinator says. `contexts` are the trace contexts that came with it.
     pub(super) async fn handle(&mut self, message: CoordinatorMessage, contexts: Vec<String>) {
         let context = contexts.first().map(String::as_str);
@@ -130,6 +135,14 @@ impl Runs {
             CoordinatorMessage::SendCatalog { run, target } => self.send_catalog(run, target),
             CoordinatorMessage::Process { run, process, order } => {
                 self.roster.ordered(&run, process, &order);
+                let groups = match &order {
+                    ProcessOrder::HandOut { .. } => 1,
+                    ProcessOrder::SerialPhase { attempts } => attempts.len(),
+                    ProcessOrder::Start(_) | ProcessOrder::NoMoreGroups | ProcessOrder::Stop(_) => {
+                        0
+                    }
+                };
+                self.shared.config.metrics.handed_out(groups);
                 if let ProcessOrder::Start(start) = order {
                     self.start(run, process, start, context);
                 } else {
@@ -156,7 +169,10 @@ impl Runs {
         let WorkerMessage::Process { run, process, news } = news else { return };
         self.roster.told(run, *process, news, lease::now());
         match news {
-            ProcessNews::Ended { .. } => {
+            ProcessNews::Ended { complete, .. } => {
+                if !complete {
+                    self.shared.config.metrics.process_lost();
+                }
                 self.processes.remove(&(run.clone(), *process));
             }
             ProcessNews::Fact(fact) => self.share(run, process.session, fact),
@@ -196,6 +212,7 @@ impl Runs {
     /// Tells the guards when the lease ends; a new run with a shorter one brings that forward.
     fn set_lease(&self) {
         let deadline = lease::deadline(self.heard, self.pace().lease);
+        self.shared.config.metrics.lease_until(deadline);
         self.lease.send_if_modified(|current| std::mem::replace(current, deadline) != deadline);
     }
 
@@ -314,7 +331,11 @@ impl Runs {
             starts: shared.config.starts.clone(),
             guard: shared.config.guard.clone(),
             lease: self.lease.subscribe(),
-            shipper: Shipper::new(shared.ledger.clone(), run.clone()),
+            shipper: Shipper::new(
+                shared.ledger.clone(),
+                run.clone(),
+                shared.config.metrics.clone(),
+            ),
             reports: Arc::clone(&shared.reports),
             cluster_name: shared.config.cluster.clone(),
             cluster: shared.cluster.get().cloned().flatten(),

@@ -10,6 +10,7 @@ use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::trace::Inject;
 
 use crate::conduct::Shipment;
+use crate::metrics::WorkerMetrics;
 
 /// Fast and good enough: reports are text.
 const COMPRESSION: i32 = 1;
@@ -19,6 +20,7 @@ const COMPRESSION: i32 = 1;
 pub(super) struct Shipper {
     client: LedgerClient<Inject<Endpoints>>,
     run: RunId,
+    metrics: WorkerMetrics,
 }
 
 /// The aggregator will never take the shipment.
@@ -36,8 +38,12 @@ pub(super) enum ShipError {
 }
 
 impl Shipper {
-    pub(super) fn new(client: LedgerClient<Inject<Endpoints>>, run: RunId) -> Self {
-        Self { client, run }
+    pub(super) fn new(
+        client: LedgerClient<Inject<Endpoints>>,
+        run: RunId,
+        metrics: WorkerMetrics,
+    ) -> Self {
+        Self { client, run, metrics }
     }
 
     /// Returns when the shipment is durable or refused for good; else tries for ever. Repeats are
@@ -47,6 +53,7 @@ impl Shipper {
         shipment: Shipment,
         session: multibeam_model::SessionId,
     ) -> Result<Reply, ShipError> {
+        let shipping = self.metrics.shipping();
         let change = match shipment {
             Shipment::Report(mut report) => {
                 let of = PartOf::Report { attempt: report.attempt, ordinal: report.ordinal };
@@ -62,7 +69,9 @@ impl Shipper {
             }
             Shipment::Fact(fact) => Change::Fact { session, fact },
         };
-        self.propose(change).await
+        let reply = self.propose(change).await?;
+        shipping.arrived();
+        Ok(reply)
     }
 
     /// Ships all of a payload but what fits into one command, and gives that back.

@@ -7,6 +7,7 @@ use multibeam_rt::tasks::TaskGroup;
 use tokio::sync::mpsc;
 
 use super::process::Context;
+use crate::metrics::SPOOL;
 use crate::suite::process::{self, Handle, Launch};
 use crate::suite::server::{Incoming, Server};
 
@@ -36,7 +37,7 @@ pub(super) async fn start(context: &Context) -> Result<Started, String> {
     let target = &context.target;
     let lease = *context.lease.borrow();
     let mut launch =
-        Launch::new(&target.binary, &target.directory, &directory.join("output"), lease).args(args);
+        Launch::new(&target.binary, &target.directory, &directory.join(SPOOL), lease).args(args);
     launch.spool_limit = target.limits.spool;
     launch.name = context.mark.as_ref().map(|mark| mark.argv0(&target.binary).into());
     launch.alive = context.alive.clone();
