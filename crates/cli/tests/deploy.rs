@@ -1,8 +1,8 @@
-//! The command lines in `deploy/` are ones that the program takes.
+//! The command lines in `deploy/kubernetes` are ones that the program takes, and operators find all
+//! flags. The units are started by tests/e2e/tests/deploy.rs.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,35 +28,6 @@ fn parse(args: &[String]) -> Command {
     }
 }
 
-/// The variables of an environment file, as systemd reads it.
-fn variables(path: &Path) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(path).unwrap();
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let (name, value) = line.split_once('=').unwrap();
-            (name.to_owned(), value.trim_matches('"').to_owned())
-        })
-        .collect()
-}
-
-/// The words of `ExecStart=`: `${X}` is one word, `$X` as many as it has.
-fn exec_start(unit: &str, instance: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
-    let unit = unit.replace("\\\n", " ").replace("%i", instance).replace("%S", "/var/lib");
-    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
-    let mut words = Vec::new();
-    for word in line.split_whitespace() {
-        if let Some(name) = word.strip_prefix("${").and_then(|word| word.strip_suffix('}')) {
-            words.push(variables[name].clone());
-        } else if let Some(name) = word.strip_prefix('$') {
-            words.extend(variables[name].split_whitespace().map(str::to_owned));
-        } else {
-            words.push(word.to_owned());
-        }
-    }
-    words
-}
-
 /// The `args:` of the containers that have some. The manifests write them as one item per line.
 fn container_args(manifest: &str) -> Vec<Vec<String>> {
     let mut found: Vec<Vec<String>> = Vec::new();
@@ -77,22 +48,6 @@ fn container_args(manifest: &str) -> Vec<Vec<String>> {
         found.push(args);
     }
     found
-}
-
-#[test]
-fn units_start_the_program_with_flags_that_it_has() {
-    let units = files("systemd", "service");
-    assert_eq!(units.len(), 3);
-    for path in units {
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        let role = name.strip_prefix("multibeam-").unwrap().trim_end_matches('@');
-        let instance = if role == "worker" { "east" } else { "1" };
-        let variables = variables(&path.with_file_name(format!("{role}.env")));
-        let words = exec_start(&fs::read_to_string(&path).unwrap(), instance, &variables);
-        assert_eq!(words[0], "/usr/local/bin/multibeam");
-        assert_eq!(words[1], role);
-        parse(&words);
-    }
 }
 
 #[test]

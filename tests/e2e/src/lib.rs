@@ -9,6 +9,7 @@
 
 mod events;
 mod junit;
+mod loopback;
 mod oracle;
 mod outcome;
 mod program;
@@ -22,6 +23,7 @@ mod wait;
 
 pub use events::fold;
 pub use junit::{Case, Junit};
+pub use loopback::loopback;
 pub use oracle::assert_rendered_as_by_ginkgo;
 pub use outcome::{Outcome, assert_plain_zoo, assert_same};
 pub use program::{Ended, Program, path as program_path};

@@ -1,0 +1,6 @@
+//! What deploy/systemd starts, without systemd.
+
+mod site;
+mod unit;
+
+pub(crate) use site::{Installed, Service, Site};
