@@ -86,7 +86,11 @@ pub struct AttendResponse {
     pub newest: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListMembersRequest {}
+pub struct ListMembersRequest {
+    /// What the member that is asked knows, without asking a leader: it may be outdated.
+    #[prost(bool, tag = "1")]
+    pub stale: bool,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListMembersResponse {
     #[prost(message, repeated, tag = "1")]
@@ -97,8 +101,14 @@ pub struct ListMembersResponse {
     /// The last index that a majority has.
     #[prost(uint64, tag = "3")]
     pub commit: u64,
+    /// Whether it may be outdated, as was asked for.
+    #[prost(bool, tag = "4")]
+    pub stale: bool,
+    /// The member that says so.
+    #[prost(uint64, tag = "5")]
+    pub by: u64,
 }
-/// One aggregator, as the leader sees it.
+/// One aggregator, as the leader sees it, or as another one knew it last.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Member {
     #[prost(uint64, tag = "1")]
@@ -111,12 +121,12 @@ pub struct Member {
     /// Else it only follows until it has caught up.
     #[prost(bool, tag = "4")]
     pub votes: bool,
-    /// Whether it was heard from in the last seconds.
-    #[prost(bool, tag = "5")]
-    pub alive: bool,
-    /// The last index that it is known to have.
-    #[prost(uint64, tag = "6")]
-    pub matched: u64,
+    /// Whether it was heard from in the last seconds; only a leader knows.
+    #[prost(bool, optional, tag = "5")]
+    pub alive: ::core::option::Option<bool>,
+    /// The last index that it is known to have; only a leader knows.
+    #[prost(uint64, optional, tag = "6")]
+    pub matched: ::core::option::Option<u64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddMemberRequest {

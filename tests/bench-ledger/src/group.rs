@@ -217,7 +217,7 @@ impl Group {
                 let wanted = *wanted.get_or_insert(list.commit);
                 seen = format!("{list:?}");
                 let members = list.members.iter();
-                let good = members.filter(|it| it.alive && it.votes && it.matched >= wanted);
+                let good = members.filter(|it| it.alive() && it.votes && it.matched() >= wanted);
                 if good.count() == running {
                     return Ok(());
                 }
@@ -264,7 +264,7 @@ impl Admin {
     async fn list(&self) -> Outcome<wire::ListMembersResponse> {
         let asked = retry(Backoff::SERVICE, random, || {
             let mut client = self.client.clone();
-            async move { client.list_members(wire::ListMembersRequest {}).await }
+            async move { client.list_members(wire::ListMembersRequest { stale: false }).await }
         });
         Ok(asked.await?.into_inner())
     }

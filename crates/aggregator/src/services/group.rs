@@ -42,11 +42,14 @@ impl Group for GroupService {
             self.ledger.current().await?;
             let status = self.ledger.status();
             if status.leader == Some(status.id) {
-                Ok(list(status))
+                Ok(list(status, false))
             } else {
                 Err(self.ledger.not_leader())
             }
         };
+        if request.get_ref().stale {
+            return Ok(Response::new(list(self.ledger.status(), true)));
+        }
         at_the_leader(self.way(), request, here, async |forward, leader, request| {
             forward.group(leader)?.list_members(request).await
         })
@@ -88,18 +91,20 @@ impl Group for GroupService {
     }
 }
 
-fn list(status: NodeStatus) -> wire::ListMembersResponse {
+fn list(status: NodeStatus, stale: bool) -> wire::ListMembersResponse {
     let members = status.members.into_iter().map(|member| wire::Member {
         node: member.id.0,
         address: member.address,
         leads: status.leader == Some(member.id),
         votes: member.votes,
-        alive: member.alive.unwrap_or_default(),
-        matched: member.matched.unwrap_or_default(),
+        alive: member.alive,
+        matched: member.matched,
     });
     wire::ListMembersResponse {
         members: members.collect(),
         term: status.term,
         commit: status.commit,
+        stale,
+        by: status.id.0,
     }
 }

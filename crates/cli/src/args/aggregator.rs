@@ -94,10 +94,16 @@ impl FromStr for MemberArg {
 #[derive(Debug, Subcommand)]
 pub enum AggregatorCommand {
     /// List the members of a group and how they stand.
+    ///
+    /// The leader says so. Without one, it is what another member knew last, marked as such, and exit
+    /// status 4.
     List {
         /// Where the group is.
         #[command(flatten)]
         place: MembersPlace,
+        /// Ask no leader: what the member that is asked knows, which may be outdated.
+        #[arg(long)]
+        stale: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,

@@ -98,7 +98,7 @@ async fn replace(bench: &mut Bench) -> Outcome<()> {
     loop {
         let list = group.list().await?;
         let member = list.members.iter().find(|member| member.node == new);
-        if member.is_some_and(|member| member.votes && member.matched >= list.commit) {
+        if member.is_some_and(|member| member.votes && member.matched() >= list.commit) {
             break;
         }
         if begun.elapsed() > PATIENCE {

@@ -19,18 +19,30 @@ use crate::exit::Exit;
 /// How long a group may be without a leader before the user learns so.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The same for somebody who only looks.
+const LOOKING_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How often a new member is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
 type Client = GroupClient<Endpoints>;
 
-pub(super) async fn list(place: &MembersPlace, as_json: bool) -> Result<(), Exit> {
+pub(super) async fn list(place: &MembersPlace, stale: bool, as_json: bool) -> Result<(), Exit> {
     let client = client(place)?;
-    let list = members(&client).await?;
+    let looked = async |stale| within(LOOKING_PATIENCE, || ask(&client, stale)).await;
+    let led = if stale { None } else { looked(false).await? };
+    let has_leader = led.is_some();
+    let list = match led {
+        Some(list) => list,
+        None => looked(true).await?.ok_or_else(|| unanswered("aggregator", LOOKING_PATIENCE))?,
+    };
     let text = if as_json { to_json(&list) } else { table(&list) };
     // Nobody may read any more (`| head`).
     let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    if has_leader || stale {
+        return Ok(());
+    }
+    Err(unanswered("leader", LOOKING_PATIENCE))
 }
 
 pub(super) async fn add(
@@ -54,7 +66,8 @@ pub(super) async fn add(
         match list.members.iter().find(|member| member.node == node) {
             Some(member) if member.votes => break,
             Some(member) => {
-                eprintln!("member {node} has {} of {} entries", member.matched, list.commit);
+                let matched = member.matched();
+                eprintln!("member {node} has {matched} of {} entries", list.commit);
             }
             None => {}
         }
@@ -80,11 +93,15 @@ fn client(place: &MembersPlace) -> Result<Client, Exit> {
 }
 
 async fn members(client: &Client) -> Result<wire::ListMembersResponse, Exit> {
-    patiently(|| {
-        let mut client = client.clone();
-        async move { client.list_members(wire::ListMembersRequest {}).await }
-    })
-    .await
+    patiently(|| ask(client, false)).await
+}
+
+fn ask(
+    client: &Client,
+    stale: bool,
+) -> impl Future<Output = Result<tonic::Response<wire::ListMembersResponse>, Status>> + use<> {
+    let mut client = client.clone();
+    async move { client.list_members(wire::ListMembersRequest { stale }).await }
 }
 
 /// Calls until there is an answer: an election takes a second or two.
@@ -92,29 +109,43 @@ async fn patiently<T, F>(call: impl FnMut() -> F) -> Result<T, Exit>
 where
     F: Future<Output = Result<tonic::Response<T>, Status>>,
 {
-    match tokio::time::timeout(PATIENCE, retry(Backoff::SERVICE, random, call)).await {
-        Ok(Ok(answer)) => Ok(answer.into_inner()),
+    within(PATIENCE, call).await?.ok_or_else(|| unanswered("leader", PATIENCE))
+}
+
+/// Calls one member after the other; nothing when none answers for too long.
+async fn within<T, F>(patience: Duration, call: impl FnMut() -> F) -> Result<Option<T>, Exit>
+where
+    F: Future<Output = Result<tonic::Response<T>, Status>>,
+{
+    match tokio::time::timeout(patience, retry(Backoff::SERVICE, random, call)).await {
+        Ok(Ok(answer)) => Ok(Some(answer.into_inner())),
         Ok(Err(status)) => Err(fail_status(&status)),
-        Err(_) => {
-            eprintln!("error: no leader answered in {} s", PATIENCE.as_secs());
-            eprintln!("  (hint: a majority of the aggregators has to run and reach each other)");
-            Err(Exit::ENVIRONMENT)
-        }
+        Err(_) => Ok(None),
     }
+}
+
+fn unanswered(who: &str, patience: Duration) -> Exit {
+    eprintln!("error: no {who} answered in {} s", patience.as_secs());
+    eprintln!("  (hint: a majority of the aggregators has to run and reach each other)");
+    Exit::ENVIRONMENT
 }
 
 fn table(list: &wire::ListMembersResponse) -> String {
     let width = list.members.iter().map(|member| member.address.len()).max().unwrap_or(0).max(7);
-    let mut text =
-        format!("{:>4}  {:width$}  {:8}  {:5}  BEHIND\n", "NODE", "ADDRESS", "ROLE", "ALIVE");
+    let mut text = match list.stale {
+        true => format!("as member {} knows it, which may be outdated:\n", list.by),
+        false => String::new(),
+    };
+    text += &format!("{:>4}  {:width$}  {:8}  {:5}  BEHIND\n", "NODE", "ADDRESS", "ROLE", "ALIVE");
     for member in &list.members {
         let role = match (member.leads, member.votes) {
             (true, _) => "leader",
             (false, true) => "voter",
             (false, false) => "learner",
         };
-        let alive = if member.alive { "yes" } else { "no" };
-        let behind = list.commit.saturating_sub(member.matched);
+        let alive = member.alive.map_or("?", |alive| if alive { "yes" } else { "no" });
+        let behind = member.matched.map(|matched| list.commit.saturating_sub(matched));
+        let behind = behind.map_or_else(|| "?".to_owned(), |behind| behind.to_string());
         text += &format!(
             "{:>4}  {:width$}  {role:8}  {alive:5}  {behind}\n",
             member.node, member.address
@@ -138,7 +169,13 @@ fn to_json(list: &wire::ListMembersResponse) -> String {
             })
         })
         .collect();
-    let (term, commit) = (list.term, list.commit);
-    let list = json!({"format": JSON_FORMAT, "term": term, "commit": commit, "members": members});
+    let list = json!({
+        "format": JSON_FORMAT,
+        "stale": list.stale,
+        "by": list.by,
+        "term": list.term,
+        "commit": list.commit,
+        "members": members,
+    });
     format!("{list:#}\n")
 }

@@ -13,7 +13,9 @@ const JSON_FORMAT: u32 = 1;
 pub(super) async fn run(args: AggregatorArgs) -> Result<(), Exit> {
     match args.command {
         None => serve::run(args.serve).await,
-        Some(AggregatorCommand::List { place, json }) => members::list(&place, json).await,
+        Some(AggregatorCommand::List { place, stale, json }) => {
+            members::list(&place, stale, json).await
+        }
         Some(AggregatorCommand::Add { node, address, no_wait, place }) => {
             members::add(&place, node, address, no_wait).await
         }
