@@ -3,6 +3,7 @@ package zoo
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,6 +65,10 @@ var _ = Describe("[sig-zoo] Output", func() {
 	})
 
 	It("is a megabyte in the writer", func() {
+		if size, err := strconv.Atoi(os.Getenv(switchNoise)); err == nil {
+			fmt.Fprint(GinkgoWriter, noise(size))
+			return
+		}
 		fmt.Fprint(GinkgoWriter, bulk(megabyte))
 	})
 
@@ -142,6 +147,19 @@ func bulk(size int) string {
 	var out strings.Builder
 	for line := 1; out.Len() < size; line++ {
 		fmt.Fprintf(&out, "%07d the quick brown fox jumps over the lazy dog\n", line)
+	}
+	return out.String()[:size]
+}
+
+// noise gives that many bytes in lines of random hexadecimal digits, the same
+// ones every time: xorshift64 from 1 on.
+func noise(size int) string {
+	var out strings.Builder
+	for x := uint64(1); out.Len() < size; {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		fmt.Fprintf(&out, "%016x\n", x)
 	}
 	return out.String()[:size]
 }

@@ -43,6 +43,9 @@ const (
 	switchAfterSuiteFail = "ZOO_AFTERSUITE_FAIL"
 	// switchSlow: milliseconds that a slow spec sleeps, 20 unless given.
 	switchSlow = "ZOO_SLOW_MS"
+	// switchNoise: so many bytes that hardly compress, instead of a megabyte
+	// that does, in the spec that fills the writer.
+	switchNoise = "ZOO_NOISE_BYTES"
 )
 
 const (
