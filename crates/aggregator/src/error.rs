@@ -1,6 +1,7 @@
 //! Why the ledger does not do what it was asked.
 
 use std::io;
+use std::time::Duration;
 
 use multibeam_ledger::node::disk::NodeId;
 use multibeam_ledger::node::members::MemberRefusal;
@@ -73,6 +74,17 @@ pub enum LedgerError {
     /// commands that were under way took effect is known after the next start.
     #[error("the ledger has stopped")]
     Stopped,
+    /// The thread that owns the ledger hangs. It may hold whatever others need, so that only the end
+    /// of the process helps.
+    #[error(
+        "the ledger has stood still for {} s: its disk takes something and does not come back (hint: \
+         look at the disk and the kernel's log, and start again; nothing that was answered is lost)",
+        limit.as_secs()
+    )]
+    Standstill {
+        /// For how long at least.
+        limit: Duration,
+    },
     /// This member was removed from its group.
     #[error("this aggregator was removed from its group (hint: its directory is of no more use)")]
     Removed,

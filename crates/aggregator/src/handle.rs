@@ -79,7 +79,8 @@ impl Shared {
     }
 }
 
-type End = Option<Result<(), Arc<LedgerError>>>;
+/// How the ledger ended, once it has.
+pub(crate) type End = Option<Result<(), Arc<LedgerError>>>;
 
 /// A handle on a running ledger. Cheap to clone.
 #[derive(Clone)]
@@ -138,18 +139,19 @@ impl Handle {
         let most = limits.proposal_bytes.min(limits.queue_bytes);
         let charge = u32::try_from(bytes).ok().filter(|&bytes| bytes <= most);
         let charge = charge.ok_or(LedgerError::TooLarge { bytes, most })?;
-        let budget = Arc::clone(&self.shared.budget).acquire_many_owned(charge).await;
-        let budget = budget.map_err(|_| LedgerError::Stopped)?;
-        let (answer, answered) = oneshot::channel();
-        let proposal = Message::Propose { commands, answer, budget };
         let begun = Instant::now();
-        self.queue.send(proposal).await.map_err(|_| LedgerError::Stopped)?;
-        let answered = answered.await;
-        if let Ok(Answer::Replies(_)) = &answered {
-            self.commit_times.observe(begun.elapsed().as_secs_f64());
-        }
-        match answered.map_err(|_| LedgerError::Stopped)? {
-            Answer::Replies(replies) => Ok(replies),
+        let answer = self.unless_stopped(async {
+            let budget = Arc::clone(&self.shared.budget).acquire_many_owned(charge).await.ok()?;
+            let (answer, answered) = oneshot::channel();
+            let proposal = Message::Propose { commands, answer, budget };
+            self.queue.send(proposal).await.ok()?;
+            answered.await.ok()
+        });
+        match answer.await? {
+            Answer::Replies(replies) => {
+                self.commit_times.observe(begun.elapsed().as_secs_f64());
+                Ok(replies)
+            }
             other => Err(self.error(other)),
         }
     }
@@ -226,10 +228,25 @@ impl Handle {
     }
 
     async fn ask(&self, question: Question) -> Result<Answer, LedgerError> {
-        let (answer, answered) = oneshot::channel();
-        let message = Message::Ask { question, answer };
-        self.queue.send(message).await.map_err(|_| LedgerError::Stopped)?;
-        answered.await.map_err(|_| LedgerError::Stopped)
+        self.unless_stopped(async {
+            let (answer, answered) = oneshot::channel();
+            self.queue.send(Message::Ask { question, answer }).await.ok()?;
+            answered.await.ok()
+        })
+        .await
+    }
+
+    /// Waits for the owner's answer. An owner that stands still never gives one, nor does it let go of
+    /// those who wait for it.
+    async fn unless_stopped(
+        &self,
+        answer: impl Future<Output = Option<Answer>>,
+    ) -> Result<Answer, LedgerError> {
+        tokio::select! {
+            biased;
+            answer = answer => answer.ok_or(LedgerError::Stopped),
+            _ = self.stopped() => Err(LedgerError::Stopped),
+        }
     }
 
     /// What an answer that gives nothing means to the caller.
@@ -326,8 +343,12 @@ impl Handle {
     /// # Errors
     /// What stopped the ledger, if it was not this call.
     pub async fn shutdown(&self) -> Result<(), Arc<LedgerError>> {
-        // Fails when it has stopped already.
-        let _ = self.queue.send(Message::Close).await;
+        tokio::select! {
+            // Fails when it has stopped already.
+            _ = self.queue.send(Message::Close) => {}
+            // There is no room when the owner stands still.
+            _ = self.stopped() => {}
+        }
         self.stopped().await
     }
 

@@ -25,7 +25,7 @@ pub mod retention;
 pub mod services;
 pub mod store;
 
-pub use actor::{Aggregator, Limits, Membership, Setup};
+pub use actor::{Aggregator, Limits, Looks, Membership, STANDSTILL, Setup};
 pub use error::{Leader, LedgerError};
 pub use handle::Handle;
 pub use multibeam_ledger::node::disk::NodeId;

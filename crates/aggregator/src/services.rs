@@ -72,9 +72,10 @@ fn ledger_status(error: &LedgerError) -> Status {
             Status::aborted(error.to_string())
         }
         LedgerError::Members(_) => Status::failed_precondition(error.to_string()),
-        LedgerError::Stopped | LedgerError::Removed | LedgerError::Disowned { .. } => {
-            Status::unavailable(error.to_string())
-        }
+        LedgerError::Stopped
+        | LedgerError::Standstill { .. }
+        | LedgerError::Removed
+        | LedgerError::Disowned { .. } => Status::unavailable(error.to_string()),
         LedgerError::Store(_)
         | LedgerError::Node(_)
         | LedgerError::Entry { .. }

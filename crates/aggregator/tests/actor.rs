@@ -1,16 +1,17 @@
 //! The owner thread: order, group commit, failure, shutdown, replay.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod hooked;
+
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use multibeam_aggregator::store::{Disk, Identity, MemoryDisk, SharedReader};
+use hooked::Hooked;
+use multibeam_aggregator::store::{Disk, Identity, MemoryDisk};
 use multibeam_aggregator::{Aggregator, Handle, Limits, Store, StoreError};
-use multibeam_ledger::node::disk::{
-    Base, Compact, EntryKind, HardState, Install, LogEntry, Recovered, Write,
-};
+use multibeam_ledger::node::disk::{Base, EntryKind, HardState, LogEntry, Write};
 use multibeam_model::command::{Command, Refusal, Reply};
 use multibeam_model::{Epoch, RunId, Timestamp};
 
@@ -23,87 +24,19 @@ fn claim(at: i64) -> Command {
     Command::Claim { coordinator: "c".to_owned(), at: Timestamp(at), take_over: true }
 }
 
-/// A disk whose writes of commands wait for a word from the test, and fail when it says so.
-struct Gated {
-    inner: MemoryDisk,
-    entered: Sender<usize>,
-    pass: Receiver<bool>,
-    damaged: Arc<AtomicBool>,
-}
-
-impl Disk for Gated {
-    fn recovered(&self) -> Result<Recovered, StoreError> {
-        self.inner.recovered()
-    }
-
-    fn identity(&self) -> Option<Identity> {
-        self.inner.identity()
-    }
-
-    fn found(&mut self, who: &Identity, base: &Base, state: &[u8]) -> Result<(), StoreError> {
-        self.inner.found(who, base, state)
-    }
-
-    fn write(&mut self, write: &Write) -> Result<(), StoreError> {
-        let commands = write.entries.iter().filter(|entry| !entry.data.is_empty()).count();
-        if commands > 0 {
-            self.entered.send(commands).unwrap();
-            if !self.pass.recv().unwrap() {
-                let source = std::io::Error::other("no space left");
-                return Err(StoreError::Io { action: "write", path: "disk".into(), source });
-            }
-        }
-        self.inner.write(write)
-    }
-
-    fn prepare(&mut self, compact: &Compact) -> Result<bool, StoreError> {
-        self.inner.prepare(compact)
-    }
-
-    fn compact(&mut self, compact: &Compact) -> Result<(), StoreError> {
-        self.inner.compact(compact)
-    }
-
-    fn tidy(&mut self) -> Result<bool, StoreError> {
-        self.inner.tidy()
-    }
-
-    fn forget(&mut self, payloads: &[u64]) -> Result<(), StoreError> {
-        self.inner.forget(payloads)
-    }
-
-    fn retain(&mut self, payloads: &[u64]) -> Result<(), StoreError> {
-        self.inner.retain(payloads)
-    }
-
-    fn stage(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
-        self.inner.stage(entries)
-    }
-
-    fn unstage(&mut self) -> Result<(), StoreError> {
-        self.inner.unstage()
-    }
-
-    fn install(&mut self, install: &Install) -> Result<(), StoreError> {
-        self.inner.install(install)
-    }
-
-    fn damage(&self) -> Option<StoreError> {
-        let damaged = self.damaged.load(Ordering::Relaxed);
-        damaged.then(|| StoreError::Damaged { dir: "disk".into(), what: "entry 7".to_owned() })
-    }
-
-    fn reader(&self) -> SharedReader {
-        self.inner.reader()
-    }
-}
-
+/// A ledger whose writes of commands wait for a word from the test, and fail when it says so.
 fn gated(limits: Limits) -> (Handle, MemoryDisk, Receiver<usize>, Sender<bool>) {
     let (entered_tx, entered) = channel();
     let (pass, pass_rx) = channel();
     let inner = MemoryDisk::default();
-    let damaged = Arc::default();
-    let disk = Gated { inner: inner.clone(), entered: entered_tx, pass: pass_rx, damaged };
+    let disk = Hooked::new(inner.clone(), move |commands| {
+        entered_tx.send(commands).unwrap();
+        if pass_rx.recv().unwrap() {
+            return Ok(());
+        }
+        let source = std::io::Error::other("no space left");
+        Err(StoreError::Io { action: "write", path: "disk".into(), source })
+    });
     (Aggregator::alone_with(disk, limits).unwrap(), inner, entered, pass)
 }
 
@@ -179,11 +112,8 @@ async fn a_failing_disk_stops_the_ledger_and_answers_everybody() {
 /// reads tells its owner.
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_that_a_read_finds_stops_the_ledger() {
-    let damaged = Arc::new(AtomicBool::new(false));
-    let (entered, _entered) = channel();
-    let (_pass, pass) = channel();
-    let inner = MemoryDisk::default();
-    let disk = Gated { inner, entered, pass, damaged: Arc::clone(&damaged) };
+    let disk = Hooked::new(MemoryDisk::default(), |_| Ok(()));
+    let damaged = disk.damaged();
     let handle = Aggregator::alone_with(disk, Limits::default()).unwrap();
     damaged.store(true, Ordering::Relaxed);
     let end = handle.stopped().await.unwrap_err();

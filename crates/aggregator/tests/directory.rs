@@ -4,6 +4,7 @@
 mod disk;
 
 use std::fs;
+use std::sync::atomic::Ordering;
 
 use disk::*;
 use multibeam_aggregator::StoreError;
@@ -23,6 +24,20 @@ fn nothing_gets_into_a_file_of_its_own() {
     drop(store);
     // sled never syncs such files.
     assert_eq!(fs::read_dir(temp.path().join("log/blobs")).unwrap().count(), 0);
+}
+
+/// Who watches it must not take a large state for a disk that hangs.
+#[test]
+fn a_long_call_tells_that_it_comes_on() {
+    let temp = tempfile::tempdir().unwrap();
+    fill(temp.path());
+    let mut store = Store::open(temp.path()).unwrap();
+    let progress = store.progress();
+    let before = progress.load(Ordering::Relaxed);
+    let state = vec![7; 3 << 20];
+    store.compact(&multibeam_ledger::node::disk::Compact { state, ..compact() }).unwrap();
+    let steps = progress.load(Ordering::Relaxed) - before;
+    assert!(steps >= 12, "one step for each 256 KiB, and the last one: {steps}");
 }
 
 #[test]

@@ -3,9 +3,11 @@
 mod intake;
 mod perform;
 mod start;
+mod watchdog;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +26,7 @@ use crate::peers::{PeerEvent, Peers};
 use crate::store::Disk;
 
 pub use start::{Aggregator, Membership, Setup};
+pub use watchdog::{Looks, STANDSTILL};
 
 /// The step of the election clock ([`multibeam_ledger::node::NodeConfig`] counts in these).
 const TICK: Duration = Duration::from_millis(50);
@@ -97,6 +100,8 @@ struct Owner<D> {
     compacting: Option<Compact>,
     /// There may be work on the disk that can wait: a compaction, and what it leaves behind.
     housekeeping: bool,
+    /// Grows with each turn, and with what the disk does within one; the watchdog looks at it.
+    progress: Arc<AtomicU64>,
 }
 
 impl<D: Disk> Owner<D> {
@@ -148,6 +153,7 @@ impl<D: Disk> Owner<D> {
             }
             self.perform()?;
             turns += 1;
+            self.progress.fetch_add(1, Ordering::Relaxed);
             if self.housekeeping && (idle || turns.is_multiple_of(HOUSEKEEPING)) {
                 self.housekeeping = self.keep_house()?;
             }

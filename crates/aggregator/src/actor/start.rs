@@ -11,9 +11,10 @@ use multibeam_ledger::node::{Level, Node, NodeConfig, founding};
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use super::watchdog::{self, Looks, STANDSTILL};
 use super::{Limits, Owner};
 use crate::LedgerError;
-use crate::handle::{Handle, LocalNode, LogReader, Shared};
+use crate::handle::{End, Handle, LocalNode, LogReader, Shared};
 use crate::peers::{PeerEvent, Peers};
 use crate::store::{Disk, Identity};
 
@@ -40,6 +41,8 @@ pub struct Setup<D> {
     pub config: NodeConfig,
     /// Bounds of its queue.
     pub limits: Limits,
+    /// When its watchdog looks.
+    pub looks: Looks,
 }
 
 /// The owner of the ledger.
@@ -77,6 +80,7 @@ impl Aggregator {
             peers: None,
             config: Self::config(node),
             limits,
+            looks: Looks::default(),
         })
     }
 
@@ -94,7 +98,7 @@ impl Aggregator {
     /// # Errors
     /// When the disk cannot be read or is another member's.
     pub fn start<D: Disk>(setup: Setup<D>) -> Result<Handle, LedgerError> {
-        let Setup { mut disk, identity, membership, peers, config, limits } = setup;
+        let Setup { mut disk, identity, membership, peers, config, limits, looks } = setup;
         let (peers, events) = match peers {
             Some((peers, events)) => (Some(peers), events),
             None => (None, mpsc::channel(1).1),
@@ -108,6 +112,7 @@ impl Aggregator {
         let (stopped_tx, stopped) = watch::channel(None);
         let budget = Arc::new(Semaphore::new(limits.queue_bytes as usize));
         let shared = Arc::new(Shared::new(node, reader, budget, limits));
+        let progress = disk.progress();
         let mut owner = Owner {
             disk,
             shared: Arc::clone(&shared),
@@ -118,21 +123,42 @@ impl Aggregator {
             applied: applied_tx,
             compacting: None,
             housekeeping: true,
+            progress,
         };
         catch_unwind(AssertUnwindSafe(|| owner.begin())).unwrap_or(Err(LedgerError::Stopped))?;
-        let runtime = Runtime::current();
-        let spawned = thread::Builder::new().name("ledger".to_owned()).spawn(move || {
+        let progress = Arc::downgrade(&owner.progress);
+        let (runtime, end) = (Runtime::current(), stopped_tx.clone());
+        spawn("ledger", move || {
             // A panic of the storage engine must stop the ledger as clearly as an error does.
             let run = AssertUnwindSafe(move || runtime.block_on(owner.run(waiting, events)));
-            let end = catch_unwind(run).unwrap_or(Err(LedgerError::Stopped));
-            if let Err(error) = &end {
-                tracing::error!(%error, cause = ?std::error::Error::source(error), "the ledger stopped");
+            tell(&end, catch_unwind(run).unwrap_or(Err(LedgerError::Stopped)));
+        })?;
+        spawn("ledger watchdog", move || {
+            if watchdog::watch(&progress, &looks) {
+                tell(&stopped_tx, Err(LedgerError::Standstill { limit: STANDSTILL }));
             }
-            stopped_tx.send_replace(Some(end.map_err(Arc::new)));
-        });
-        spawned.map_err(LedgerError::Thread)?;
+        })?;
         Ok(Handle::new(queue, shared, applied, stopped))
     }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), LedgerError> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map(drop).map_err(LedgerError::Thread)
+}
+
+/// Tells how the ledger ended. What is told first counts: a thread that stood still may come back.
+fn tell(stopped: &watch::Sender<End>, end: Result<(), LedgerError>) {
+    if let Err(error) = &end {
+        tracing::error!(%error, cause = ?std::error::Error::source(error), "the ledger stopped");
+    }
+    stopped.send_if_modified(|told| {
+        let first = told.is_none();
+        if first {
+            *told = Some(end.map_err(Arc::new));
+        }
+        first
+    });
 }
 
 /// The node on its disk, founded if that is fresh.

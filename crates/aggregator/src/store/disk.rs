@@ -4,6 +4,7 @@
 //! given, all of a call or nothing of it, and gives it back.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use multibeam_ledger::node::disk::{
     Base, Compact, Install, LogEntry, NodeId, ReadLog, Recovered, Write,
@@ -121,6 +122,12 @@ pub trait Disk: Send + 'static {
     /// What a read through [`Disk::reader`] has found damaged, if any has. The owner looks for it and
     /// stops.
     fn damage(&self) -> Option<StoreError>;
+
+    /// A number that grows while a call comes on: one that writes very much takes its time, and is
+    /// none that hangs. A disk whose calls are all short has nothing to tell.
+    fn progress(&self) -> Arc<AtomicU64> {
+        Arc::default()
+    }
 
     /// A way to read entries from other threads. It sees what was written as soon as the call that
     /// wrote it has returned. The directory is in use until all readers are dropped as well.

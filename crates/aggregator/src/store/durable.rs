@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use multibeam_ledger::node::disk::{Base, Compact, Install, LogEntry, Recovered, Write};
 use sled::Batch;
@@ -352,6 +353,10 @@ impl Disk for Store {
 
     fn damage(&self) -> Option<StoreError> {
         self.reader.damage().map(|what| self.writer.engine.damaged(what))
+    }
+
+    fn progress(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.writer.progress)
     }
 
     fn reader(&self) -> SharedReader {

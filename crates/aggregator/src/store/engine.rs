@@ -6,6 +6,8 @@ use std::io;
 use std::ops::RangeBounds;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,8 @@ pub(super) struct Writer {
     db: Db,
     file: File,
     path: PathBuf,
+    /// How often it was synced.
+    pub(super) progress: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -90,7 +94,7 @@ impl Writer {
             synced.map_err(|e| io_error("sync", path, e))?;
         }
         let engine = Engine { dir: dir.path().to_owned(), tree };
-        Ok(Self { engine, db, file, path })
+        Ok(Self { engine, db, file, path, progress: Arc::default() })
     }
 
     /// Applies a batch: recovered as a whole or not at all, and visible to readers bit by bit.
@@ -106,7 +110,9 @@ impl Writer {
         self.file.sync_data().map_err(|e| match is_full(&e) {
             true => StoreError::DiskFull { dir: self.engine.dir.clone() },
             false => io_error("sync", &self.path, e),
-        })
+        })?;
+        self.progress.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Adds entries to a batch, in order.

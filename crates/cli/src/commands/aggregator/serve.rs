@@ -9,7 +9,8 @@ use multibeam_aggregator::peers::{PeerConfig, Peers};
 use multibeam_aggregator::services::{Forward, group_server, ledger_server, results_server};
 use multibeam_aggregator::store::{Acquaintances, Identity};
 use multibeam_aggregator::{
-    Aggregator, Handle, Limits, Member, Membership, NodeId, Setup, Store, retention,
+    Aggregator, Handle, LedgerError, Limits, Looks, Member, Membership, NodeId, Setup, Store,
+    retention,
 };
 use multibeam_rt::admin::{Latch, Readiness};
 use multibeam_rt::metrics::Metrics;
@@ -56,6 +57,7 @@ pub(super) async fn run(args: AggregatorServeArgs) -> Result<(), Exit> {
         peers: Some((peers.clone(), events)),
         config: Aggregator::config(node),
         limits: Limits::default(),
+        looks: Looks::default(),
     };
     let ledger = Aggregator::start(setup).map_err(|error| fail(Exit::ENVIRONMENT, &error))?;
     let dial = security.clone();
@@ -103,9 +105,14 @@ pub(super) async fn run(args: AggregatorServeArgs) -> Result<(), Exit> {
     serving.ready();
     let cause = tokio::select! {
         asked = signals.asked() => Ok(asked),
-        stopped = ledger.stopped() => {
-            Err(stopped.map_err(|error| fail(Exit::ENVIRONMENT, &*error)))
-        }
+        stopped = ledger.stopped() => Err(stopped.map_err(|error| {
+            let exit = fail(Exit::ENVIRONMENT, &*error);
+            if matches!(*error, LedgerError::Standstill { .. }) {
+                // Any thread may hang behind the one that does, those that a drain needs among them.
+                std::process::exit(exit.0.into());
+            }
+            exit
+        })),
         panicked = tasks.panicked() => Err(Err(fail(Exit::ENVIRONMENT, &panicked))),
     };
     // The ledger first: what waits is answered, and another member leads before this one is gone.
