@@ -37,8 +37,8 @@ pub const TARGET_FILES: [&str; 3] = ["e2e.log", "junit_01.xml", "report.json"];
 /// The files of a run. `spec.json` is the run as it was submitted, from which another can be made.
 pub const RUN_FILES: [&str; 3] = ["run.json", "junit_matrix.xml", "spec.json"];
 
-/// The largest payload after decompression, in bytes. Guards against a damaged or hostile one.
-const PAYLOAD_BYTES: u64 = 1 << 30;
+/// The largest payload after decompression, in bytes: workers take no larger report from a suite.
+const PAYLOAD_BYTES: usize = 256 << 20;
 
 /// A file cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -180,14 +180,9 @@ fn run_spec(record: &RunRecord) -> Result<RunSpec, FileError> {
 
 /// A payload as the suite sent it.
 fn payload(ledger: &Handle, at: PayloadRef) -> Result<Vec<u8>, PayloadError> {
-    use std::io::Read;
-
     let packed = ledger.payload(at)?;
-    let failed = |source| PayloadError::Decompress { index: at.index, source };
-    let decoder = zstd::stream::read::Decoder::new(packed.as_slice()).map_err(failed)?;
-    let mut bytes = Vec::new();
-    decoder.take(PAYLOAD_BYTES).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    let unpacked = multibeam_rt::packed::unpack(&packed, PAYLOAD_BYTES);
+    unpacked.map_err(|source| PayloadError::Decompress { index: at.index, source })
 }
 
 /// What discovery found of a target, if it was admitted.

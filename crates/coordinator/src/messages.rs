@@ -9,6 +9,7 @@ use multibeam_model::event::Event;
 use multibeam_model::link::{Hello, WorkerMessage};
 use multibeam_model::status::RunStatus;
 use multibeam_model::{RunId, TargetId, WorkerId};
+use multibeam_rt::packed::unpack;
 use tokio::sync::{broadcast, oneshot};
 use tonic::Status;
 
@@ -17,8 +18,12 @@ use crate::doubt::Doubt;
 use crate::run::{Answer, Begin};
 use crate::workers::ToStream;
 
-/// The largest catalog taken, in bytes before compression: about 500,000 specs.
-const LARGEST_CATALOG: usize = 1 << 30;
+/// The largest catalog taken, in bytes as it is sent: as much as one command of the ledger may carry.
+pub(crate) const PACKED_CATALOG_BYTES: usize = multibeam_proto::MAX_MESSAGE_BYTES / 2;
+
+/// The largest catalog taken, in bytes before compression: about 60,000 specs. Kubernetes has some
+/// 7,000.
+const CATALOG_BYTES: usize = 128 << 20;
 
 /// What the hub is told.
 #[derive(Debug)]
@@ -64,9 +69,8 @@ pub(crate) struct SentCatalog {
 impl SentCatalog {
     /// Reads a catalog, which takes a while.
     pub(crate) fn read(digest: String, bytes: Vec<u8>) -> Self {
-        let catalog = zstd::bulk::decompress(&bytes, LARGEST_CATALOG)
-            .map_err(|error| error.to_string())
-            .and_then(|plain| {
+        let catalog =
+            unpack(&bytes, CATALOG_BYTES).map_err(|error| error.to_string()).and_then(|plain| {
                 Admission::decode(&Bytes::from(plain)).map_err(|error| error.to_string())
             });
         Self { digest, bytes, catalog: catalog.map(|admission| admission.catalog) }
@@ -92,5 +96,13 @@ mod tests {
             assert!(!sent.catalog.unwrap_err().is_empty());
             assert_eq!((sent.digest.as_str(), sent.bytes), ("digest", bytes));
         }
+    }
+
+    #[test]
+    fn a_catalog_that_grows_without_end_is_refused() {
+        let plain = vec![b' '; CATALOG_BYTES + 1];
+        let sent = SentCatalog::read("digest".into(), zstd::bulk::compress(&plain, 1).unwrap());
+        let error = sent.catalog.unwrap_err();
+        assert!(error.contains("larger than 134217728 bytes"), "{error}");
     }
 }

@@ -24,7 +24,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::clock::wall;
 use crate::expected::Expected;
-use crate::messages::{SentCatalog, ToHub, Watched};
+use crate::messages::{PACKED_CATALOG_BYTES, SentCatalog, ToHub, Watched};
 use crate::office::Hub;
 use crate::run::Begin;
 use crate::spec::read_spec;
@@ -179,8 +179,6 @@ impl Coordinator for CoordinatorService {
         &self,
         request: Request<Streaming<wire::UploadCatalogRequest>>,
     ) -> Result<Response<wire::UploadCatalogResponse>, Status> {
-        /// As much as one command of the ledger may carry.
-        const LARGEST: usize = multibeam_proto::MAX_MESSAGE_BYTES / 2;
         let peer = request.extensions().get::<Peer>().cloned();
         let mut chunks = request.into_inner();
         let first = chunks.message().await?;
@@ -189,8 +187,10 @@ impl Coordinator for CoordinatorService {
         self.may_send_catalog(peer, &run, target).await?;
         let mut bytes = first.data.to_vec();
         while let Some(chunk) = chunks.message().await? {
-            if bytes.len() + chunk.data.len() > LARGEST {
-                return Err(Status::invalid_argument("it is too large"));
+            if bytes.len() + chunk.data.len() > PACKED_CATALOG_BYTES {
+                return Err(Status::invalid_argument(format!(
+                    "the catalog of target {target} is larger than {PACKED_CATALOG_BYTES} bytes, the most that is taken"
+                )));
             }
             bytes.extend_from_slice(&chunk.data);
         }

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod limits;
 pub mod memory;
 pub mod metrics;
+pub mod packed;
 pub mod pki;
 pub mod tasks;
 pub mod telemetry;
