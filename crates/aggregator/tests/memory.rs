@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use common::*;
 use multibeam_aggregator::render::render;
+use multibeam_ginkgo::catalog::{GroupIndex, Placement, SpecIndex as CatalogIndex};
 use multibeam_model::command::{Change, Decision, Report};
 use multibeam_model::{AttemptId, ClusterId, GroupId, SpecIndex, SpecState};
 
@@ -48,10 +49,11 @@ async fn large_outputs_pass_through() {
         .map(|index| {
             let mut spec = pattern.clone();
             spec.leaf = spec_name(index);
+            spec.placement = Placement::Parallel(GroupIndex(index));
             spec
         })
         .collect();
-    catalog.groups = (0..SPECS).map(|i| vec![multibeam_ginkgo::catalog::SpecIndex(i)]).collect();
+    catalog.groups = (0..SPECS).map(|i| vec![CatalogIndex(i)]).collect();
     catalog.serial_groups.clear();
     let mut commands = opening();
     commands.truncate(2);

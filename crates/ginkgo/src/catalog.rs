@@ -331,6 +331,9 @@ pub enum ReadError {
         /// Format of the file.
         found: u32,
     },
+    /// Specs and groups do not fit each other.
+    #[error("expected every spec of a catalog in the group that it names, and no other there")]
+    Torn,
 }
 
 impl Catalog {
@@ -352,7 +355,37 @@ impl Catalog {
         if found != FORMAT {
             return Err(ReadError::Format { found });
         }
-        Ok(serde_json::from_slice(bytes)?)
+        let catalog: Self = serde_json::from_slice(bytes)?;
+        match catalog.is_whole() {
+            true => Ok(catalog),
+            false => Err(ReadError::Torn),
+        }
+    }
+
+    /// Whether each spec is in the group that it names, once, and no group has anything else: what is
+    /// looked up later on is there. Catalogs come from other hosts.
+    fn is_whole(&self) -> bool {
+        let number = |index| u32::try_from(index).unwrap_or(u32::MAX);
+        let parallel = self.groups.iter().enumerate();
+        let parallel = parallel.flat_map(|(index, specs)| {
+            let place = Placement::Parallel(GroupIndex(number(index)));
+            specs.iter().map(move |spec| (*spec, place))
+        });
+        let serial = self.serial_groups.iter().enumerate();
+        let serial = serial.flat_map(|(index, specs)| {
+            let place = Placement::Serial(SerialIndex(number(index)));
+            specs.iter().map(move |spec| (*spec, place))
+        });
+        let mut placed = vec![false; self.specs.len()];
+        for (spec, place) in parallel.chain(serial) {
+            let index = spec.0 as usize;
+            if self.specs.get(index).is_none_or(|spec| spec.placement != place)
+                || std::mem::replace(&mut placed[index], true)
+            {
+                return false;
+            }
+        }
+        placed.into_iter().all(|placed| placed)
     }
 }
 

@@ -127,6 +127,27 @@ fn differences_are_errors() {
     assert!(matches!(join(&both, &swapped), Err(CatalogError::OrderVaries { .. })));
 }
 
+/// Who sends one could stop whoever looks a spec up by a number that it does not have.
+#[test]
+fn a_stored_catalog_whose_groups_do_not_fit_is_refused() {
+    let (a, b) = (made("A", "a", "passed"), made("A", "b", "passed"));
+    let good = join(&dry_run(&[a.clone(), b.clone()]), &probe(&[vec![a], vec![b]], &[])).unwrap();
+    let torn: [fn(&mut Catalog); 6] = [
+        |catalog| catalog.groups[1][0] = SpecIndex(2),
+        |catalog| catalog.groups[1][0] = SpecIndex(0),
+        |catalog| catalog.groups[1].clear(),
+        |catalog| catalog.serial_groups.push(vec![SpecIndex(u32::MAX)]),
+        |catalog| catalog.specs[1].placement = Placement::Parallel(GroupIndex(7)),
+        |catalog| catalog.specs[1].placement = Placement::Serial(SerialIndex(0)),
+    ];
+    for (number, tear) in torn.into_iter().enumerate() {
+        let mut catalog = good.clone();
+        tear(&mut catalog);
+        let read = Catalog::from_json(&catalog.to_json());
+        assert!(matches!(read, Err(ReadError::Torn)), "{number}: {read:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn every_spec_has_exactly_one_place(
