@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use disk::*;
 use multibeam_aggregator::StoreError;
 use multibeam_aggregator::store::{Disk, Store, check};
+use multibeam_host::SmallDisk;
 
 const DIR: &str = "MULTIBEAM_TEST_DAMAGED_DIR";
 
@@ -252,21 +253,7 @@ fn a_full_disk_is_named_and_loses_nothing() {
     let temp = tempfile::tempdir().unwrap();
     let small = temp.path().join("small");
     fs::create_dir(&small).unwrap();
-    let mounted = Process::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
-        .arg(&small)
-        .stderr(Stdio::null())
-        .status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        println!("skipped: this user may not mount a small file system");
-        return;
-    }
-    let filled = std::panic::catch_unwind(|| fill_up(&small));
-    Process::new("umount").arg(&small).status().unwrap();
-    filled.unwrap();
-}
-
-fn fill_up(small: &Path) {
+    let Some(disk) = SmallDisk::mount(&small, "12m") else { return };
     let dir = small.join("ledger");
     fill(&dir);
     let mut store = Store::open(&dir).unwrap();
@@ -286,8 +273,7 @@ fn fill_up(small: &Path) {
     // Room for a start, and for a copy there is none.
     let full = check(&dir);
     assert!(matches!(full, Err(StoreError::DiskFull { .. })), "{full:?}");
-    let mounted = Process::new("mount").args(["-o", "remount,size=64m"]).arg(small).status();
-    assert!(mounted.unwrap().success());
+    disk.resize("64m");
     let mut store = Store::open(&dir).unwrap();
     let found = store.recovered().unwrap().last;
     assert!(found >= last, "{found} of {last}");

@@ -7,6 +7,7 @@ use multibeam_e2e::{
     Ended, Program, Report, Results, RunFile, Scratch, SpecLine, assert_rendered_as_by_ginkgo,
     suites, trace, wait_for, zoo,
 };
+use multibeam_host::SmallDisk;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -278,15 +279,7 @@ fn output_that_finds_no_room_on_the_disk() {
     let scratch = Scratch::new();
     let full = scratch.path().join("results");
     std::fs::create_dir(&full).unwrap();
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=3m", "multibeam-test"])
-        .arg(&full)
-        .status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: this user may not mount a small file system");
-        return;
-    }
-    let _unmount = Unmount(&full);
+    let Some(_disk) = SmallDisk::mount(&full, "3m") else { return };
     let file = file(json!({}), &[]);
     let path = scratch.run_file("run.yaml", file);
     let ended = scratch.run(["run".as_ref(), "--plain".as_ref(), "-f".as_ref(), path.as_os_str()]);
@@ -294,12 +287,4 @@ fn output_that_finds_no_room_on_the_disk() {
     let ended = ended.expect(4);
     assert!(ended.stderr.contains("No space left on device"), "{}", ended.stderr);
     processes::wait_until_gone(scratch.path());
-}
-
-struct Unmount<'a>(&'a std::path::Path);
-
-impl Drop for Unmount<'_> {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(self.0).status();
-    }
 }
