@@ -1,4 +1,4 @@
-//! Every limit of the transports, in one place. docs/operations.md shows them to operators, and a
+//! Every limit of the transports, in one place. docs/limits.md shows them to operators, and a
 //! test holds the page against this file.
 
 use std::time::Duration;

@@ -41,6 +41,11 @@ const HOUSEKEEPING: u64 = 16;
 /// How long a member that stops waits for what it was asked, and for another one to lead.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+// What Limits::default sets; the fields say what it means.
+const QUEUE: usize = 1024;
+const QUEUE_BYTES: u32 = 64 << 20;
+const PROPOSAL_BYTES: u32 = 48 << 20;
+
 /// Bounds of the queue before the owner thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -54,7 +59,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { queue: 1024, queue_bytes: 64 << 20, proposal_bytes: 48 << 20 }
+        Self { queue: QUEUE, queue_bytes: QUEUE_BYTES, proposal_bytes: PROPOSAL_BYTES }
     }
 }
 

@@ -79,23 +79,32 @@ impl PeerConfig {
 
 impl Default for PeerLimits {
     fn default() -> Self {
-        Self { messages: 4096, bytes: 64 << 20, state_bytes: 1 << 30 }
+        Self { messages: WAITING, bytes: WAITING_BYTES, state_bytes: STATE_BYTES }
     }
 }
 
 impl Default for PeerTiming {
     fn default() -> Self {
-        let (ms, s) = (Duration::from_millis, Duration::from_secs);
+        let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1), 0.5);
         Self {
-            backoff: Backoff::new(ms(50), s(1), 0.5).unwrap_or(Backoff::SERVICE),
+            backoff: backoff.unwrap_or(Backoff::SERVICE),
             state_backoff: Backoff::SERVICE,
-            connect: s(2),
-            settled: s(2),
-            stalled: s(30),
-            farewell: s(1),
+            connect: CONNECT,
+            settled: SETTLED,
+            stalled: STALLED,
+            farewell: FAREWELL,
         }
     }
 }
+
+// What the defaults above are; the fields say what it means.
+const WAITING: usize = 4096;
+const WAITING_BYTES: usize = 64 << 20;
+const STATE_BYTES: u64 = 1 << 30;
+const CONNECT: Duration = Duration::from_secs(2);
+const SETTLED: Duration = Duration::from_secs(2);
+const STALLED: Duration = Duration::from_secs(30);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Bytes of one message of raft: the largest entry, and what stands around it.
 pub(crate) const MESSAGE_BYTES: usize = multibeam_proto::MAX_MESSAGE_BYTES + (1 << 16);

@@ -74,12 +74,12 @@ impl NodeConfig {
             boot,
             election_ticks: 12..24,
             heartbeat_ticks: 2,
-            office_silence: Duration::from_secs(15),
-            compact_every: 10_000,
-            state_bytes_per_entry: 256,
-            trailing: 5_000,
-            trailing_most: 200_000,
-            witness_every: 10_000,
+            office_silence: OFFICE_SILENCE,
+            compact_every: COMPACT_EVERY,
+            state_bytes_per_entry: STATE_BYTES_PER_ENTRY,
+            trailing: TRAILING,
+            trailing_most: TRAILING_MOST,
+            witness_every: WITNESS_EVERY,
             codec: Codec { reads: COMMAND_FORMAT, decode: Command::decode },
             log: |_, _| {},
         }
@@ -102,6 +102,14 @@ impl NodeConfig {
         }
     }
 }
+
+// What NodeConfig::new sets; the fields say what it means.
+const OFFICE_SILENCE: Duration = Duration::from_secs(15);
+const COMPACT_EVERY: u64 = 10_000;
+const STATE_BYTES_PER_ENTRY: u64 = 256;
+const TRAILING: u64 = 5_000;
+const TRAILING_MOST: u64 = 200_000;
+const WITNESS_EVERY: u64 = 10_000;
 
 /// Bytes of entries in one message to a follower; a larger entry travels alone.
 pub(super) const MESSAGE_BYTES: u64 = 1 << 20;
