@@ -1,15 +1,28 @@
 //! Writes inputs to begin with into `DIR/<target>/`: `seeds DIR`. They are made anew each time, so
 //! that they follow the formats.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::{env, fs, io};
 
 use bytes::Bytes;
 use libfuzzer_sys as _;
+use multibeam_aggregator::store::{self, Disk as _, Identity};
+use multibeam_aggregator::{Member, Store, StoreError};
 use multibeam_fuzz::join;
+use multibeam_ginkgo::admission::Admission;
+use multibeam_ginkgo::catalog::{
+    Catalog, FORMAT, Filters, GroupIndex, Placement, SerialIndex, Spec, SpecIndex as CatalogIndex,
+};
+use multibeam_ginkgo::dryrun::{PreRunStats, Selection};
+use multibeam_ginkgo::spec::CodeLocation;
+use multibeam_ginkgo::version::{GinkgoVersion, Version};
 use multibeam_ledger::Ledger;
+use multibeam_ledger::node::disk::{EntryKind, HardState, LogEntry, NodeId, Write};
+use multibeam_ledger::node::founding;
 use multibeam_model::command::{Change, Command, Decision, Report, SuiteNode};
 use multibeam_model::outcome::{LossCause, ProcessEnd, SpecState, Verdict};
+use multibeam_model::run::{ClusterSpec, Limits, RunSpec, TargetSpec};
 use multibeam_model::{
     AttemptId, ClusterId, Epoch, GroupId, ProcessId, ProcessNumber, RunId, SessionId, SpecIndex,
     TargetId, Timestamp, WorkerId,
@@ -37,7 +50,11 @@ fn main() -> io::Result<()> {
     write("spec_report", reports())?;
     write("junit", vec![JUNIT.into()])?;
     write("log", vec![LOG.into()])?;
-    write("archive", archives()?)
+    write("archive", archives()?)?;
+    write("admission", admissions()?)?;
+    write("submit", submissions())?;
+    write("run_record", run_records())?;
+    write("backup", vec![backup()?])
 }
 
 const JUNIT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -83,7 +100,11 @@ fn archives() -> io::Result<Vec<Vec<u8>>> {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
-        archive.append_data(&mut header, format!("{place}/{name}").trim_end_matches('/'), text.as_bytes())?;
+        archive.append_data(
+            &mut header,
+            format!("{place}/{name}").trim_end_matches('/'),
+            text.as_bytes(),
+        )?;
     }
     let plain = archive.into_inner()?;
     let packed = zstd::encode_all(&plain[..], 3)?;
@@ -227,6 +248,138 @@ fn snapshots() -> Vec<Vec<u8>> {
         let _ = ledger.apply(ledger.applied() + 1, &command);
     }
     states
+}
+
+/// A suite's catalog and dry run, as they stand and packed.
+fn admissions() -> io::Result<Vec<Vec<u8>>> {
+    let spec = |index: u32, placement| Spec {
+        containers: vec!["[sig-a] Pods".to_owned()],
+        leaf: format!("spec {index}"),
+        location: CodeLocation { file: "a_test.go".to_owned(), line: index },
+        ordinal: 0,
+        labels: vec!["slow".to_owned()],
+        selection: Selection::Selected,
+        placement,
+    };
+    let catalog = Catalog {
+        format: FORMAT,
+        suite_digest: "abc".to_owned(),
+        arguments: vec!["--ginkgo.seed=7".to_owned()],
+        seed: 7,
+        randomize_all: true,
+        ginkgo: GinkgoVersion {
+            exact: Some(Version::new(2, 28, 3)),
+            at_least: Version::new(2, 28, 0),
+            below: None,
+        },
+        suite_version: Some("v1.36.2".to_owned()),
+        suite_description: "Suite".to_owned(),
+        suite_path: "/suites".to_owned(),
+        programmatic_focus: false,
+        pre_run_stats: PreRunStats { total_specs: 3, specs_that_will_run: 3 },
+        filters: Filters::default(),
+        specs: vec![
+            spec(0, Placement::Parallel(GroupIndex(0))),
+            spec(1, Placement::Parallel(GroupIndex(0))),
+            spec(2, Placement::Serial(SerialIndex(0))),
+        ],
+        groups: vec![vec![CatalogIndex(0), CatalogIndex(1)]],
+        serial_groups: vec![vec![CatalogIndex(2)]],
+    };
+    let dry_run = r#"[{"SuitePath": "/p", "SuiteConfig": {"RandomSeed": 7}, "SpecReports": [
+        {"LeafNodeType": "BeforeSuite", "State": "passed"},
+        {"LeafNodeType": "It", "LeafNodeText": "spec 0", "State": "passed"}]}]"#;
+    let plain = Admission::encode(&catalog, dry_run.as_bytes());
+    Admission::decode(&Bytes::from(plain.clone())).expect("the targets begin with a whole one");
+    let packed = zstd::encode_all(&plain[..], 3)?;
+    Ok(vec![plain, packed])
+}
+
+/// A run of two targets that share a cluster, as it is submitted and by itself.
+fn submissions() -> Vec<Vec<u8>> {
+    let suite = json!({
+        "binary": "/e2e.test", "args": ["--x"], "env": {"A": "b"}, "working_dir": null,
+        "focus": ["a"], "skip": [], "label_filter": "x && !y",
+        "timeout": {"secs": 3600, "nanos": 0}, "flake_attempts": 1,
+    });
+    let target = |name: &str, clusters: &[u32]| TargetSpec {
+        name: name.to_owned(),
+        dir_name: name.to_owned(),
+        labels: [("cni".to_owned(), "cilium".to_owned())].into(),
+        suite: serde_json::from_value(suite.clone()).expect("it has every field"),
+        clusters: clusters.to_vec(),
+    };
+    let cluster = |name: &str| ClusterSpec {
+        name: name.to_owned(),
+        kubeconfig: Some("/k".to_owned()),
+        context: None,
+        workers: 1,
+        processes: 2,
+    };
+    let spec = RunSpec {
+        name: "nightly".to_owned(),
+        certified: false,
+        mode: None,
+        rerun_of: None,
+        fail_fast: false,
+        seed: Some(7),
+        targets: vec![target("a", &[0, 1]), target("b", &[1])],
+        clusters: vec![cluster("east"), cluster("west")],
+        limits: Limits::default(),
+        matrix_junit: true,
+    };
+    let spec_json = Bytes::from(serde_json::to_vec(&spec).expect("it has string keys only"));
+    let request = wire::SubmitRequest { spec_json: spec_json.clone(), ..Default::default() };
+    vec![spec_json.into(), request.encode_to_vec()]
+}
+
+fn run_records() -> Vec<Vec<u8>> {
+    let mut ledger = Ledger::default();
+    let mut records = Vec::new();
+    for bytes in commands() {
+        let command = Command::decode(&bytes).expect("it was just encoded");
+        let _ = ledger.apply(ledger.applied() + 1, &command);
+        for run in ledger.runs() {
+            records.extend([run.encode(), run.line().encode()]);
+        }
+    }
+    records
+}
+
+/// The frames of the backup of a ledger that was used.
+fn backup() -> io::Result<Vec<u8>> {
+    /// The first line, what stands before a frame's body behind its kind, and what behind it.
+    const FRAME: (usize, usize, usize) = ("multibeam-backup 1\n".len(), 4, 8);
+    let directory = tempfile::tempdir()?;
+    let failed = |error: StoreError| io::Error::other(error.to_string());
+    let mut store = Store::open(directory.path()).map_err(failed)?;
+    let identity = Identity { node: NodeId(1), group: "east".to_owned() };
+    let members = BTreeMap::from([(NodeId(1), Member { address: "http://a:1".to_owned() })]);
+    let founding = founding(&members);
+    store.found(&identity, &founding.base, &founding.state).map_err(failed)?;
+    let first = founding.base.index + 1;
+    let entry = |(index, data): (u64, Vec<u8>)| LogEntry {
+        index,
+        term: 1,
+        kind: EntryKind::Command,
+        data: data.into(),
+    };
+    let entries: Vec<LogEntry> = (first..).zip(commands()).map(entry).collect();
+    let commit = first + 2;
+    let hard = HardState { term: 1, vote: 1, commit };
+    store.write(&Write { entries, hard: Some(hard), sync: true }).map_err(failed)?;
+    drop(store);
+    let mut backup = Vec::new();
+    store::backup(directory.path(), &mut backup).map_err(failed)?;
+    let mut frames = Vec::new();
+    let mut rest = &backup[FRAME.0..];
+    while let Some((kind, behind)) = rest.split_first() {
+        let (length, behind) = behind.split_at(FRAME.1);
+        let length = u32::from_le_bytes(length.try_into().expect("four bytes")) as usize;
+        frames.push([&[*kind][..], &behind[..length]].concat());
+        rest = &behind[length + FRAME.2..];
+    }
+    Ok(join(frames.iter().map(Vec::as_slice)))
 }
 
 fn link_messages() -> Vec<Vec<u8>> {

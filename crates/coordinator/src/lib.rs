@@ -24,7 +24,7 @@ pub mod plan;
 mod proxy;
 mod run;
 mod service;
-mod spec;
+pub mod spec;
 mod takeover;
 mod workers;
 
