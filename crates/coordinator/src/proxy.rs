@@ -6,6 +6,7 @@ use std::pin::Pin;
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
 use multibeam_proto::aggregator::v1::results_server::Results;
 use multibeam_proto::aggregator::v1::{Chunk, FetchRequest, FollowRequest, FollowResponse};
+use multibeam_rt::backoff::{Recover as _, Recovery};
 use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::tasks::Spawner;
 use tokio::sync::mpsc;
@@ -32,6 +33,23 @@ impl ResultsProxy {
     }
 }
 
+/// So many aggregators are asked in turn: as many as the largest group has.
+const MEMBERS_ASKED: usize = 5;
+
+/// Asks until one answers. Any member may be gone; the next call goes to another one then.
+async fn anywhere<T, F>(mut ask: impl FnMut() -> F) -> Result<Response<T>, Status>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    for _ in 1..MEMBERS_ASKED {
+        match ask().await {
+            Err(status) if status.recovery() == Recovery::Retry => {}
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
 /// Messages of a followed log that may wait for a slow reader.
 const AHEAD: usize = 4;
 
@@ -46,7 +64,12 @@ impl Results for ResultsProxy {
         &self,
         request: Request<FetchRequest>,
     ) -> Result<Response<Self::FetchStream>, Status> {
-        let stream = self.client.clone().fetch(request.into_inner()).await?.into_inner();
+        let request = request.into_inner();
+        let asked = anywhere(|| {
+            let (mut client, request) = (self.client.clone(), request.clone());
+            async move { client.fetch(request).await }
+        });
+        let stream = asked.await?.into_inner();
         Ok(Response::new(Box::pin(stream)))
     }
 
@@ -57,7 +80,12 @@ impl Results for ResultsProxy {
         if self.spawner.drain().is_requested() {
             return Err(ending());
         }
-        let mut lines = self.client.clone().follow(request.into_inner()).await?.into_inner();
+        let request = request.into_inner();
+        let asked = anywhere(|| {
+            let (mut client, request) = (self.client.clone(), request.clone());
+            async move { client.follow(request).await }
+        });
+        let mut lines = asked.await?.into_inner();
         let (sender, stream) = mpsc::channel(AHEAD);
         let drained = self.spawner.drain().requested();
         // A log may grow for hours: the reader finds the rest elsewhere.
