@@ -237,7 +237,7 @@ fn the_page_about_certification_shows_a_run_file_that_is_one() {
     let yaml = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("run.yaml"), yaml).unwrap();
-    let (code, text, errors) = run(home.path(), &["check", "-f", "run.yaml"]);
+    let (code, text, errors) = run(home.path(), &["check", "--file-only", "-f", "run.yaml"]);
     assert_eq!((code, errors.as_str()), (0, ""));
     assert_eq!(text, "run.yaml: good, 3 targets on 3 clusters\n");
 }

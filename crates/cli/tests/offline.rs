@@ -27,7 +27,7 @@ fn what_init_writes_passes_the_check() {
         let (code, text, _) = run(multibeam(home.path()).args(["init", "--example", example]));
         assert_eq!(code, 0);
         let mut check = multibeam(home.path());
-        check.args(["check", "-f", "-"]).stdin(Stdio::piped());
+        check.args(["check", "--file-only", "-f", "-"]).stdin(Stdio::piped());
         let mut child = check.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
@@ -44,14 +44,15 @@ fn every_mistake_is_shown_and_nothing_else() {
     assert_eq!((code, stdout.as_str()), (3, ""));
     assert!(stderr.contains("run.yaml:3:22: error: unknown key \"focsu\""), "{stderr}");
     assert!(stderr.contains("(hint: did you mean \"focus\"?)"), "{stderr}");
-    assert!(stderr.contains("2 errors") && !stderr.contains('\x1b'), "{stderr}");
+    assert!(stderr.contains("run.yaml:3:17: error: expected a suite binary at"), "{stderr}");
+    assert!(stderr.contains("3 errors") && !stderr.contains('\x1b'), "{stderr}");
 
     let (code, _, colored) =
         run(multibeam(home.path()).args(["check", "--color", "always", "-f"]).arg(&path));
     assert!(code == 3 && colored.contains("\x1b[1;31merror"), "{colored}");
 
     let (code, stdout, stderr) =
-        run(multibeam(home.path()).args(["check", "--json", "-f"]).arg(&path));
+        run(multibeam(home.path()).args(["check", "--file-only", "--json", "-f"]).arg(&path));
     assert_eq!((code, stderr.as_str()), (3, ""));
     let found: Value = serde_json::from_str(&stdout).unwrap();
     let codes =
@@ -68,10 +69,14 @@ fn every_mistake_is_shown_and_nothing_else() {
 fn one_name_for_two_clusters_is_a_mistake_of_the_file() {
     let text = "suite: {binary: ./a}\ntargets:\n  - {name: a, clusters: [{name: x}]}\n  - {name: b, clusters: [{name: x, processes: 9}]}\n";
     let (home, path) = file(text);
-    let (code, stdout, _) = run(multibeam(home.path()).args(["check", "--json", "-f"]).arg(&path));
+    let mut check = multibeam(home.path());
+    let (code, stdout, _) = run(check.args(["check", "--file-only", "--json", "-f"]).arg(&path));
     assert_eq!(code, 3);
     let found: Value = serde_json::from_str(&stdout).unwrap();
-    assert!(found["items"][0]["message"].as_str().unwrap().contains("cluster x"), "{stdout}");
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{stdout}");
+    let item = &found["items"][0];
+    assert_eq!((&item["code"], &item["line"]), (&"duplicate".into(), &6.into()), "{stdout}");
+    assert!(item["message"].as_str().unwrap().contains("the cluster \"x\""), "{stdout}");
 }
 
 #[test]
@@ -108,6 +113,11 @@ targets:
     (home, path)
 }
 
+/// What is said of discovery where nobody watches, and nothing else.
+fn assert_only_looks_into_suites(said: &str) {
+    assert!(said.lines().all(|line| line.starts_with("look")), "{said}");
+}
+
 #[test]
 fn a_plan_is_made_without_a_cluster() {
     let (home, path) = zoo();
@@ -115,7 +125,8 @@ fn a_plan_is_made_without_a_cluster() {
     let plan =
         |args: &[&str]| run(multibeam(home.path()).arg("plan").arg("-f").arg(&path).args(args));
     let (code, stdout, stderr) = plan(&["--json", "--html", chart.to_str().unwrap()]);
-    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(code, 0, "{stderr}");
+    assert_only_looks_into_suites(&stderr);
     let found: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(found["format"], 1);
     let targets = found["targets"].as_array().unwrap();
@@ -152,7 +163,8 @@ fn a_listing_holds_every_selected_spec_once() {
         run(&mut command)
     };
     let (code, stdout, stderr) = list(&["--json"]);
-    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_eq!(code, 0, "{stderr}");
+    assert_only_looks_into_suites(&stderr);
     let found: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(found["format"], 1);
     let suites = found["suites"].as_array().unwrap();
@@ -194,7 +206,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_only_looks_into_suites(&String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -203,8 +215,8 @@ fn every_suite_that_is_not_there_is_named() {
     let (home, path) = file(text);
     let (code, stdout, stderr) = run(multibeam(home.path()).arg("list").arg("-f").arg(&path));
     assert_eq!((code, stdout.as_str()), (3, ""));
-    assert!(stderr.contains("target a: expected a suite binary at"), "{stderr}");
-    assert!(stderr.contains("target b: ") && stderr.contains("/nor/this"), "{stderr}");
+    assert!(stderr.contains("run.yaml:4:31: error: expected a suite binary at"), "{stderr}");
+    assert!(stderr.contains("run.yaml:5:31: ") && stderr.contains("/nor/this"), "{stderr}");
 }
 
 const KUBECONFIGS: &str = "suite: {binary: ./suite}
