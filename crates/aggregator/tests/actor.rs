@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use hooked::Hooked;
+use hooked::{Hooked, command};
 use multibeam_aggregator::store::{Disk, Identity, MemoryDisk};
 use multibeam_aggregator::{Aggregator, Handle, Limits, Store, StoreError};
 use multibeam_ledger::node::disk::{Base, EntryKind, HardState, LogEntry, Write};
@@ -40,14 +40,11 @@ fn gated(limits: Limits) -> (Handle, MemoryDisk, Receiver<usize>, Sender<bool>) 
     (Aggregator::alone_with(disk, limits).unwrap(), inner, entered, pass)
 }
 
-/// The commands on a disk, in order.
-/// What the log has of others' commands: a leader raises the format of its own accord.
+/// The commands of others on a disk, in order.
 fn commands(disk: &MemoryDisk) -> Vec<Command> {
     let reader = disk.reader();
     let entries = (1..=disk.recovered().unwrap().last).filter_map(|i| reader.entry(i).unwrap());
-    let data = entries.map(|entry| entry.data).filter(|data| !data.is_empty());
-    let all = data.map(|data| Command::decode(&data).unwrap());
-    all.filter(|command| !matches!(command, Command::Raise { .. })).collect()
+    entries.filter_map(|entry| command(&entry.data)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
