@@ -45,16 +45,31 @@ fn choose(usual: Option<PathBuf>, temporary: &Path, user: Uid) -> (PathBuf, Opti
         },
         None => "neither XDG_CACHE_HOME nor HOME names a place for a cache".to_owned(),
     };
-    let alone = format!("multibeam-{user}-{}", std::process::id());
     let instead = temporary.join(format!("multibeam-{user}"));
     let instead = match own(&instead, user) {
         Ok(()) => instead,
-        // Somebody else's files are not to be trusted: one for this process.
-        Err(_) => temporary.join(alone),
+        // Somebody else's files are not to be trusted.
+        Err(_) => fresh(temporary, user),
     };
     let note =
         format!("{reason}; using {} (hint: XDG_CACHE_HOME names a place)", instead.display());
     (instead, Some(note))
+}
+
+/// A directory for this process alone, under a name that nobody had before.
+fn fresh(temporary: &Path, user: Uid) -> PathBuf {
+    let names = (0..).map(|n: u64| format!("multibeam-{user}-{}-{n}", std::process::id()));
+    let taken = |made: &io::Result<()>| {
+        made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
+    };
+    let mut tried = names.map(|name| {
+        let directory = temporary.join(name);
+        let made = DirBuilder::new().mode(0o700).create(&directory);
+        (directory, made)
+    });
+    // Where nothing can be made, nothing will be kept either.
+    let found = tried.find(|(_, made)| !taken(made));
+    found.map(|(directory, _)| directory).unwrap_or_default()
 }
 
 /// Makes a directory, and asks whether this user may make something in it.
@@ -127,6 +142,8 @@ mod tests {
         fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
         let (found, note) = choose(None, here, user);
         assert_ne!(found, shared);
+        assert_eq!(fs::metadata(&found).unwrap().mode() & 0o777, 0o700);
+        assert_ne!(choose(None, here, user).0, found, "nor is one that was there before");
         assert!(note.unwrap().contains(&*found.to_string_lossy()));
     }
 }

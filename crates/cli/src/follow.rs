@@ -81,8 +81,8 @@ pub async fn follow(served: &mut Served, look: Look, ctrl_c: CtrlC) -> Result<Ru
     loop {
         tokio::select! {
             update = next(&mut updates) => match update {
-                Ok(Some(update)) => {
-                    let event = read(update.update)?.apply(&mut status);
+                Ok(Some(update)) => if let Some(update) = read(update.update)? {
+                    let event = update.apply(&mut status);
                     view.update(&status, event.as_ref()).map_err(output)?;
                 }
                 Ok(None) => break,
@@ -172,13 +172,22 @@ async fn found(search: &mut Option<Search>) -> Result<Updates, Status> {
     }
 }
 
-fn read(update: Option<Wire>) -> Result<Update, Exit> {
+/// An update; nothing for an event that only a newer coordinator knows: new ones may come at any time.
+fn read(update: Option<Wire>) -> Result<Option<Update>, Exit> {
     let read = match update {
         Some(Wire::SnapshotJson(json)) => serde_json::from_slice(&json).map(Update::Snapshot),
-        Some(Wire::EventJson(json)) => serde_json::from_slice(&json).map(Update::Event),
+        Some(Wire::EventJson(json)) => match serde_json::from_slice(&json) {
+            Err(error) if is_of_unknown_kind(&error) => return Ok(None),
+            read => read.map(Update::Event),
+        },
         None => return Err(unreadable("an update without content")),
     };
-    read.map_err(|error| unreadable(&error.to_string()))
+    read.map(Some).map_err(|error| unreadable(&error.to_string()))
+}
+
+/// Whether it is another word than those that this program knows. serde has no other sign of it.
+fn is_of_unknown_kind(error: &serde_json::Error) -> bool {
+    error.is_data() && error.to_string().starts_with("unknown variant")
 }
 
 fn unreadable(what: &str) -> Exit {
@@ -213,5 +222,20 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_newer_coordinators_are_passed_over_and_damaged_ones_are_not() {
+        let read = |json: &str| read(Some(Wire::EventJson(json.as_bytes().to_vec().into())));
+        let known = r#"{"at":0,"event":"warning","message":"m"}"#;
+        assert!(matches!(read(known), Ok(Some(Update::Event(_)))));
+        assert!(matches!(read(&known.replace("warning", "invented")), Ok(None)));
+        assert!(read(&known.replace("message", "massage")).is_err());
+        assert!(read("{").is_err());
     }
 }

@@ -73,9 +73,10 @@ impl CoordinatorService {
         let spec = read_spec(&spec_json)?;
         let run = RunId(if run.is_empty() { new_run_id() } else { run });
         let seed = spec.seed.unwrap_or_else(random_seed);
+        // First what may take its time: once the run is in the ledger, it is to begin at once.
+        let expected = Expected::of(&self.hub.ledger, &self.known, &spec).await;
         let create = Command::CreateRun { run: run.clone(), spec: spec_json, seed, at: wall() };
         expect(self.hub.ledger.propose(&[create]).await?)?;
-        let expected = Expected::of(&self.hub.ledger, &self.known, &spec).await;
         self.begin(Begin {
             run: run.clone(),
             spec,

@@ -160,7 +160,7 @@ fn check(scene: &Scene) -> Result<(), ForecastError> {
         if clusters.is_empty() {
             return Err(ForecastError::NoCluster { target });
         }
-        if clusters.iter().all(|cluster| cluster.slots() == 0) {
+        if clusters.iter().all(|cluster| scene.slots(cluster) == 0) {
             let clusters = clusters.iter().map(|cluster| cluster.name.clone()).collect();
             return Err(ForecastError::NoProcess { target, clusters });
         }

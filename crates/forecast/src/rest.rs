@@ -1,6 +1,6 @@
 //! How long a run still takes that is under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use multibeam_model::outcome::Verdict;
@@ -40,7 +40,9 @@ pub fn rest(
     play.go_on_from(scheduler)?;
     play.go()?;
     let begun = now.since(Moment::default());
-    let ends = play.course.ends.iter();
+    // Of what nobody knows yet what it consists of, nobody knows how long it takes.
+    let unknown: BTreeSet<TargetId> = scheduler.unprepared().collect();
+    let ends = play.course.ends.iter().filter(|(target, _)| !unknown.contains(target));
     Some(ends.map(|(target, end)| (*target, end.saturating_sub(begun))).collect())
 }
 

@@ -22,6 +22,10 @@ const SOURCES: usize = 256;
 /// Specs that are kept: all of six suites like Kubernetes' `e2e.test`.
 const SPECS: usize = 50_000;
 
+/// The most durations that are taken from one source, half of all specs, so that none drives all others
+/// out. A full e2e suite has 7,500.
+const OF_ONE: u64 = 25_000;
+
 /// Durations that are kept in all. Each takes some 6 bytes of a snapshot, a spec its text besides.
 const SAMPLES: u64 = 500_000;
 
@@ -210,7 +214,8 @@ impl History {
     /// known, is too old itself, or finds no room.
     fn add(&mut self, spec: String, sample: Sample, alike: &BTreeSet<u32>) -> bool {
         let Self { sources, specs, samples: all } = self;
-        if specs.len() >= SPECS && !specs.contains_key(&spec) {
+        let spoke = sources.get(&sample.source).map_or(0, |source| source.samples);
+        if spoke >= OF_ONE || specs.len() >= SPECS && !specs.contains_key(&spec) {
             return false;
         }
         let samples = specs.entry(spec).or_default();

@@ -36,7 +36,7 @@ const FEWEST: u32 = 4;
 
 /// What a failure says when something took too long: Ginkgo and Gomega, Go's contexts, and
 /// Kubernetes' own polls.
-const LATE_WORDS: [&str; 3] = ["timed out", "deadline exceeded", "timeout"];
+const LATE_WORDS: [&str; 3] = ["timed out", "deadline exceeded", "i/o timeout"];
 
 /// How many processes of a cluster get groups.
 #[derive(Clone, Debug, Default)]
@@ -247,7 +247,7 @@ mod tests {
         assert!(is_late(SpecState::TimedOut, ""));
         assert!(is_late(SpecState::Failed, "Timed out after 300.001s."));
         assert!(is_late(SpecState::Failed, "client rate limiter: context deadline exceeded"));
-        assert!(!is_late(SpecState::Failed, "expected 1 to equal 2"));
+        assert!(!is_late(SpecState::Failed, "expected timeoutSeconds to equal 2"));
         assert!(!is_late(SpecState::Passed, "timed out"));
     }
 }

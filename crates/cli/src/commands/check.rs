@@ -42,10 +42,10 @@ pub fn run(args: &CheckArgs, color: ColorChoice) -> Exit {
     }
 }
 
-/// Whether a file is meant to be a product file. Standard input is read only once, by whoever takes
-/// it for a run file.
+/// Whether a file is meant to be a product file. A pipe can be read only once, by whoever takes it for
+/// a run file.
 fn is_product_file(file: &Path) -> bool {
-    file != Path::new("-")
+    file.is_file()
         && std::fs::read(file).is_ok_and(|bytes| multibeam_bundle::is_product_file(&bytes))
 }
 

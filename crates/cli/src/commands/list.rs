@@ -17,7 +17,9 @@ pub(crate) const SEED: i64 = 1;
 #[must_use]
 pub fn run(args: &ListArgs, color: ColorChoice) -> Exit {
     let mode = args.mode.map(Into::into);
-    let loaded = match load::load(&args.file, mode, Extent::Suites, color) {
+    // Of other targets than the chosen one nothing needs to be here.
+    let extent = if args.target.is_some() { Extent::Nothing } else { Extent::Suites };
+    let loaded = match load::load(&args.file, mode, extent, color) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };

@@ -127,7 +127,9 @@ async fn here(start: Start, directory: RunDirectory, look: Look) -> Result<(), E
     let history = LocalHistory::of(directory.results());
     let mut embedded = Embedded::start(start, &directory, history.recall()).await?;
     let followed = embedded.follow(look).await;
-    history.keep(&embedded.lessons());
+    if followed.is_ok() {
+        history.keep(&embedded.lessons());
+    }
     let served = &embedded.served;
     let written = fetch_all(&served.results, &served.run, directory.path());
     let status = match followed {

@@ -16,6 +16,9 @@ use crate::commands::with_causes;
 /// The file's name in a results directory.
 const FILE: &str = "history.csv";
 
+/// The file that is locked while the history is replaced.
+const LOCK: &str = ".history.lock";
+
 /// The file of one results directory.
 #[derive(Clone, Debug)]
 pub(crate) struct LocalHistory {
@@ -103,8 +106,11 @@ impl LocalHistory {
         let write = |source: io::Error| KeepError::Write { path: path(), source };
         let directory = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory).map_err(write)?;
-        // The lock is that of the directory: the file itself is replaced.
-        let lock = File::open(directory).map_err(write)?;
+        // A file of its own: the history itself is replaced, and a lock on a directory is more than some
+        // file systems know.
+        let mut options = File::options();
+        let options = options.create(true).truncate(false).write(true);
+        let lock = options.open(directory.join(LOCK)).map_err(write)?;
         lock.lock().map_err(write)?;
         let known = self.read().map_err(|source| match source {
             FileError::Columns { .. } => KeepError::Other { path: path(), source },

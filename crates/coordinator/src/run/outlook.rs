@@ -133,7 +133,10 @@ impl ActiveRun {
         self.ahead.next = now + EVERY.max(took * PAUSE);
         // Nothing follows the end.
         match answer.filter(|_| !self.is_told_over()) {
-            Some(Answer::Plan(targets)) => {
+            Some(Answer::Plan(mut targets)) => {
+                // One that was refused has no plan; what it will never take is no news.
+                let known = |id: TargetId| self.targets.get(id.0 as usize)?.catalog.as_ref();
+                targets.retain(|id, _| known(*id).is_some());
                 let run = |target, planned| Command::Plan { run: self.id.clone(), target, planned };
                 let records = targets.iter().map(|(id, planned)| run(*id, *planned)).collect();
                 self.effect(Effect { records, ..Effect::default() });

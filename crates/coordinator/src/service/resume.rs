@@ -32,6 +32,9 @@ impl CoordinatorService {
             record = self.hub.ledger.record(&run).await?;
             resumable(&record, force)?;
         }
+        // First what may take its time: once the ledger has it taken up, it is to begin at once.
+        let spec = read_spec(&record.spec)?;
+        let expected = Expected::of(&self.hub.ledger, &self.known, &spec).await;
         let epoch = self.hub.term()?.epoch;
         let decide = |decision| Command::Run {
             run: run.clone(),
@@ -53,8 +56,6 @@ impl CoordinatorService {
         let commands: Vec<Command> = lost.chain(closed).chain([again]).collect();
         expect(self.hub.ledger.propose(&commands).await?)?;
         let record = self.hub.ledger.record(&run).await?;
-        let spec = read_spec(&record.spec)?;
-        let expected = Expected::of(&self.hub.ledger, &self.known, &spec).await;
         self.begin(Begin {
             run: run.clone(),
             spec,

@@ -24,7 +24,7 @@ use super::end_reports::EndReports;
 use super::executions::Executions;
 use super::ship::Shipper;
 use super::start::{Started, start};
-use super::starts::{self, Inbox, Starts};
+use super::starts::{self, Inbox, Place};
 use super::target::Target;
 use crate::conduct::{Conductor, Input, Output, Ticket};
 use crate::guard::clock::BootMillis;
@@ -64,7 +64,6 @@ pub(super) struct Context {
     pub(super) process: ProcessId,
     pub(super) target: Arc<Target>,
     pub(super) start: StartProcess,
-    pub(super) starts: Starts,
     pub(super) guard: GuardProgram,
     /// Its own directory: spool, report directory.
     pub(super) directory: PathBuf,
@@ -100,10 +99,10 @@ enum StopStep {
     Kill,
 }
 
-/// Runs a suite process to its end.
-pub(super) async fn run(context: Context, inbox: mpsc::Receiver<ToProcess>) {
+/// Runs a suite process to its end, once it is its turn to start.
+pub(super) async fn run(context: Context, place: Place, inbox: mpsc::Receiver<ToProcess>) {
     let mut inbox = Inbox::new(inbox);
-    let turn = context.starts.turn(&mut inbox).await;
+    let turn = place.turn(&mut inbox).await;
     let started = match turn {
         Some(_) => start(&context).await,
         None => Err("it was stopped before it began".to_owned()),

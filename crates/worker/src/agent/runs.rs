@@ -328,7 +328,6 @@ impl Runs {
         let span = process_span(&run, process, &shared.config, context);
         let context = Context {
             directory: shared.config.data.join(&run.0).join(process.to_string()),
-            starts: shared.config.starts.clone(),
             guard: shared.config.guard.clone(),
             lease: self.lease.subscribe(),
             shipper: Shipper::new(
@@ -347,7 +346,9 @@ impl Runs {
             target,
             start,
         };
-        self.running.spawn(process::run(context, inbox).instrument(span));
+        // Here, where orders come in order.
+        let place = shared.config.starts.line_up();
+        self.running.spawn(process::run(context, place, inbox).instrument(span));
         self.processes.insert((run, process), orders);
     }
 

@@ -7,12 +7,14 @@
 
 use std::collections::VecDeque;
 use std::num::NonZero;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use multibeam_model::link::{ProcessOrder, StopHow};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::process::ToProcess;
 
@@ -25,6 +27,17 @@ pub(super) const LONGEST: Duration = Duration::from_secs(60);
 /// The turns of a host: shared by all workers of one program.
 #[derive(Debug, Clone)]
 pub struct Starts(Arc<Semaphore>);
+
+type Turn = Result<OwnedSemaphorePermit, AcquireError>;
+type Waiting = Pin<Box<dyn Future<Output = Turn> + Send>>;
+
+/// A place in the line for a turn.
+pub(super) enum Place {
+    /// Nobody was before it.
+    First(Turn),
+    /// It waits for others.
+    Behind(Waiting),
+}
 
 /// What a process is told, in order, from before it was started.
 #[derive(Debug)]
@@ -47,18 +60,38 @@ impl Starts {
         Self(Arc::new(Semaphore::new(count)))
     }
 
-    /// Waits for a turn, which lasts until it is dropped; nothing when the process is not to start any
+    /// Takes the last place in the line, at once.
+    pub(super) fn line_up(&self) -> Place {
+        let mut turn: Waiting = Box::pin(Arc::clone(&self.0).acquire_owned());
+        // The semaphore knows of it from the first look on; who waits looks again.
+        match turn.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(turn) => Place::First(turn),
+            Poll::Pending => Place::Behind(turn),
+        }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// Waits for the turn, which lasts until it is dropped; nothing when the process is not to start any
     /// more.
-    pub(super) async fn turn(&self, inbox: &mut Inbox) -> Option<OwnedSemaphorePermit> {
-        let turn = Arc::clone(&self.0).acquire_owned();
+    pub(super) async fn turn(self, inbox: &mut Inbox) -> Option<OwnedSemaphorePermit> {
+        let turn = async {
+            match self {
+                Self::First(turn) => turn,
+                Self::Behind(turn) => turn.await,
+            }
+        };
         tokio::pin!(turn);
         loop {
             tokio::select! {
                 biased;
                 message = inbox.messages.recv() => match message {
-                    None | Some(ToProcess::Order(ProcessOrder::Stop(StopHow::Kill), _)) => {
-                        return None;
-                    }
+                    // It has nothing to clean up yet.
+                    None | Some(ToProcess::Order(ProcessOrder::Stop(
+                        StopHow::Interrupt | StopHow::Hung | StopHow::Kill,
+                    ), _)) => return None,
                     Some(message) => inbox.early.push_back(message),
                 },
                 // Nobody closes it.
@@ -108,15 +141,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn processes_take_turns_in_the_order_of_their_orders() {
+    async fn processes_take_turns_in_the_order_in_which_they_lined_up() {
         let starts = Starts::at_once(1);
         let ((_a, mut a), (_b, mut b), (_c, mut c)) = (inbox(), inbox(), inbox());
-        let first = starts.turn(&mut a).await.unwrap();
-        let (mut second, mut third) =
-            (Box::pin(starts.turn(&mut b)), Box::pin(starts.turn(&mut c)));
-        assert!(waits(&mut second).await);
+        let [first, second, third] = [(); 3].map(|()| starts.line_up());
+        // Whoever asks first.
+        let mut third = Box::pin(third.turn(&mut c));
         assert!(waits(&mut third).await);
-        drop(first);
+        let mut second = Box::pin(second.turn(&mut b));
+        assert!(waits(&mut second).await);
+        drop(first.turn(&mut a).await.unwrap());
         assert!(waits(&mut third).await, "it came last");
         let turn = second.await.unwrap();
         assert!(waits(&mut third).await);
@@ -125,26 +159,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_comes_meanwhile_is_kept_and_a_kill_ends_the_wait() {
+    async fn what_comes_meanwhile_is_kept_and_a_stop_ends_the_wait() {
         let starts = Starts::at_once(1);
         let ((_a, mut a), (sender, mut b)) = (inbox(), inbox());
-        let first = starts.turn(&mut a).await.unwrap();
-        sender.send(stop(StopHow::Interrupt)).await.unwrap();
-        assert!(waits(&mut Box::pin(starts.turn(&mut b))).await);
-        sender.send(stop(StopHow::Hung)).await.unwrap();
-        drop(first);
-        let turn = starts.turn(&mut b).await;
-        for how in [StopHow::Interrupt, StopHow::Hung] {
-            let message = b.recv().await;
-            assert!(
-                matches!(message, Some(ToProcess::Order(ProcessOrder::Stop(it), _)) if it == how)
-            );
+        let first = starts.line_up().turn(&mut a).await.unwrap();
+        let place = starts.line_up();
+        let orders = [ProcessOrder::NoMoreGroups, ProcessOrder::Stop(StopHow::Recall)];
+        for order in orders.clone() {
+            sender.send(ToProcess::Order(order, Vec::new())).await.unwrap();
         }
+        let mut turn = Box::pin(place.turn(&mut b));
+        assert!(waits(&mut turn).await);
+        drop(first);
+        let turn = turn.await;
         assert!(turn.is_some());
+        for order in orders {
+            let message = b.recv().await;
+            assert!(matches!(message, Some(ToProcess::Order(it, _)) if it == order));
+        }
 
-        sender.send(stop(StopHow::Kill)).await.unwrap();
-        assert!(starts.turn(&mut b).await.is_none(), "also when there is a turn");
-        drop(sender);
-        assert!(starts.turn(&mut b).await.is_none(), "forgotten");
+        for how in [StopHow::Interrupt, StopHow::Kill] {
+            sender.send(stop(how)).await.unwrap();
+            assert!(starts.line_up().turn(&mut b).await.is_none());
+        }
+        drop((turn, sender));
+        assert!(starts.line_up().turn(&mut b).await.is_none(), "forgotten, though there is a turn");
     }
 }
