@@ -117,8 +117,10 @@ async fn a_disk_that_comes_back_late_is_none_that_hangs() {
     let peers = rig::member(1);
     let member = Member { address: peers.address.clone() };
     let alone = Hanging::start(peers, &BTreeMap::from([(NodeId(1), member)]));
-    assert_eq!(alone.ledger.propose(create("before")).await.unwrap(), [Reply::Done]);
     for round in ["a", "b", "c"] {
+        // Another turn than the one that has just been slow, so that the next look sees it move.
+        let before = create(&format!("before {round}"));
+        assert_eq!(alone.ledger.propose(before).await.unwrap(), [Reply::Done]);
         alone.hangs.store(true, Ordering::Relaxed);
         let mut proposal = Box::pin(alone.ledger.propose(create(round)));
         assert!(futures::poll!(&mut proposal).is_pending());
