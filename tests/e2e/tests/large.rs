@@ -53,10 +53,16 @@ fn start_run(system: &System, leader: usize) -> (Program, usize) {
     (run, CLUSTERS.into_iter().position(ran).unwrap())
 }
 
-/// Panics if all parts of the report are in the ledger: then something was killed too late.
-fn assert_in_the_middle(system: &System, leader: usize) {
+/// Whether some parts of the report are not in the ledger yet.
+fn is_in_the_middle(system: &System, leader: usize) -> bool {
     let size = std::fs::metadata(system.directory(leader).join("log/db")).unwrap().len();
-    assert!(size < BYTES as u64 / 2, "all parts were there already: {size} bytes");
+    size < BYTES as u64 / 2
+}
+
+/// Does it again when something was killed too late: a test that is not given the processor for a
+/// while misses the moment.
+fn in_the_middle(attempt: fn() -> bool) {
+    assert!((0..5).any(|_| attempt()), "all parts were there already, each time");
 }
 
 fn assert_whole(system: &System, times: usize) {
@@ -74,22 +80,31 @@ fn assert_whole(system: &System, times: usize) {
 
 #[test]
 fn the_leader_is_killed_between_two_parts_of_a_report() {
-    let mut system = System::start();
-    let leader = system.leader();
-    let (run, _) = start_run(&system, leader);
-    system.kill(leader);
-    assert_in_the_middle(&system, leader);
-    let _ = run.wait().expect(0);
-    assert_whole(&system, 1);
+    in_the_middle(|| {
+        let mut system = System::start();
+        let leader = system.leader();
+        let (run, _) = start_run(&system, leader);
+        system.kill(leader);
+        let in_the_middle = is_in_the_middle(&system, leader);
+        let _ = run.wait().expect(0);
+        assert_whole(&system, 1);
+        in_the_middle
+    });
 }
 
 #[test]
 fn the_worker_is_killed_between_two_parts_of_a_report() {
-    let system = System::start();
-    let leader = system.leader();
-    let (run, of) = start_run(&system, leader);
-    system.workers[of].signal(Signal::SIGKILL);
-    assert_in_the_middle(&system, leader);
-    let _ = run.wait().expect(0);
-    assert_whole(&system, 2);
+    in_the_middle(|| {
+        let system = System::start();
+        let leader = system.leader();
+        let (run, of) = start_run(&system, leader);
+        system.workers[of].signal(Signal::SIGKILL);
+        let in_the_middle = is_in_the_middle(&system, leader);
+        let ended = run.wait();
+        if in_the_middle {
+            let _ = ended.expect(0);
+            assert_whole(&system, 2);
+        }
+        in_the_middle
+    });
 }
