@@ -8,6 +8,7 @@ use multibeam_fuzz as _;
 use multibeam_ginkgo::admission::Admission;
 use multibeam_history::Durations;
 use multibeam_model::TargetId;
+use multibeam_model::run::Limits;
 use multibeam_rt::packed::unpack;
 
 /// Far more than an input is, and little enough for the allocator here.
@@ -23,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
 
 fn read(bytes: Bytes) {
     let Ok(Admission { catalog, report, .. }) = Admission::decode(&bytes) else { return };
-    let plan = target_plan(TargetId(0), &catalog, Durations::built_in(), &[]);
+    let plan = target_plan(TargetId(0), &catalog, Durations::built_in(), &Limits::default());
     assert!(plan.groups.len() <= catalog.groups.len() + catalog.serial_groups.len());
     let again = Bytes::from(Admission::encode(&catalog, &report));
     assert_eq!(Admission::decode(&again).expect("what was written is read").catalog, catalog);

@@ -350,6 +350,7 @@ fn run_records() -> Vec<Vec<u8>> {
 fn backup() -> io::Result<Vec<u8>> {
     /// The first line, what stands before a frame's body behind its kind, and what behind it.
     const FRAME: (usize, usize, usize) = ("multibeam-backup 1\n".len(), 4, 8);
+    multibeam_fuzz::allow(256 << 20);
     let directory = tempfile::tempdir()?;
     let failed = |error: StoreError| io::Error::other(error.to_string());
     let mut store = Store::open(directory.path()).map_err(failed)?;

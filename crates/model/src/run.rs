@@ -195,7 +195,7 @@ impl Limits {
     /// and a heartbeat for what is on its way.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        self.lease + self.lease / 10 + self.heartbeat
+        self.lease.saturating_add(self.lease / 10).saturating_add(self.heartbeat)
     }
 }
 
