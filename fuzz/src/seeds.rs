@@ -298,9 +298,9 @@ fn admissions() -> io::Result<Vec<Vec<u8>>> {
 /// A run of two targets that share a cluster, as it is submitted and by itself.
 fn submissions() -> Vec<Vec<u8>> {
     let suite = json!({
-        "binary": "/e2e.test", "args": ["--x"], "env": {"A": "b"}, "working_dir": null,
-        "focus": ["a"], "skip": [], "label_filter": "x && !y",
-        "timeout": {"secs": 3600, "nanos": 0}, "flake_attempts": 1,
+        "binary": "/e2e.test", "args": ["--x"], "env": {"A": "b"}, "workingDir": null,
+        "focus": ["a"], "skip": [], "labelFilter": "x && !y",
+        "timeout": {"secs": 3600, "nanos": 0}, "flakeAttempts": 1,
     });
     let target = |name: &str, clusters: &[u32]| TargetSpec {
         name: name.to_owned(),
