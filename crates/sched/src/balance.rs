@@ -112,11 +112,13 @@ impl Run {
                 let first = process.id.number.is_first() && state.avoids_first;
                 here.push((reach, !first && !bound && !taken && self.should_be_up(process)));
             }
-            // Where only some of them get groups, those that have some are these.
-            here.sort_unstable_by(|a, b| b.cmp(a));
             let waiting = here.len().saturating_sub(self.width(session) as usize);
-            here.truncate(here.len() - waiting);
-            horizon.crew -= waiting;
+            if waiting > 0 {
+                // Only some of them get groups: those that have most to do.
+                here.sort_unstable_by(|a, b| b.cmp(a));
+                here.truncate(here.len() - waiting);
+                horizon.crew -= waiting;
+            }
             reaches.extend(here.iter().map(|(reach, _)| *reach));
             let free = here.iter().filter(|(_, free)| *free).map(|(reach, _)| *reach).min();
             horizon.free.extend(free.map(|free| (session.id, free)));

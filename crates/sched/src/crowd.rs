@@ -158,10 +158,11 @@ impl Run {
 
     /// How many processes of a session get groups.
     pub(crate) fn width(&self, session: &Session) -> u32 {
-        match self.clusters.get(&session.cluster) {
-            Some(cluster) if self.limits.concurrency.adaptive => cluster.width.of(serving(session)),
-            _ => u32::MAX,
+        if !self.limits.concurrency.adaptive {
+            return u32::MAX;
         }
+        let cluster = self.clusters.get(&session.cluster);
+        cluster.map_or(u32::MAX, |cluster| cluster.width.of(serving(session)))
     }
 
     /// A parallel group has come to its end.

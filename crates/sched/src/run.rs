@@ -299,8 +299,10 @@ impl Run {
     fn note_pace(&mut self, attempt: AttemptId, id: ProcessId) {
         let Some(process) = self.process(id) else { return };
         let serial = process.alone_told;
+        let hung = process.stop.is_some_and(|stop| stop.why == Why::Hung(attempt));
         let mut running = process.running.iter();
-        let Some(running) = running.find(|it| it.attempt == attempt).copied() else { return };
+        let Some(mut running) = running.find(|it| it.attempt == attempt).copied() else { return };
+        running.timed_out |= hung;
         let took = self.now.since(running.since);
         if let Some(target) = self.targets.get_mut(&attempt.target) {
             target.kept.note(took, running.expected);

@@ -96,14 +96,6 @@ impl Run {
             }
         }
         for (process, how, why) in due {
-            if let Why::Hung(hung) = why
-                && let Some(process) = self.process_mut(process)
-            {
-                let mut running = process.running.iter_mut();
-                if let Some(running) = running.find(|running| running.attempt == hung) {
-                    running.timed_out = true;
-                }
-            }
             self.stop(process, how, why);
         }
     }
