@@ -1,12 +1,12 @@
 //! `concurrency`: how much runs on a cluster at once.
 
-use multibeam_document::diagnostic::{Code, Sink};
+use multibeam_document::diagnostic::Sink;
 use multibeam_document::table::{Object, Ty, optional, required};
 use multibeam_document::yaml::Node;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{MAX_PROCESSES, MAX_WORKERS};
-use super::number;
+use super::{number, tag};
 
 const SOME: Ty = Ty::Int { min: 1, max: (MAX_PROCESSES * MAX_WORKERS) as i64 };
 
@@ -79,14 +79,8 @@ pub(crate) fn read(run: &Node, sink: &mut Sink<'_>) -> Concurrency {
     };
     let mut by_tag = Vec::new();
     for rule in node.get("byTag").map(Node::items).unwrap_or_default() {
-        let Some(matches) = rule.get("match") else { continue };
-        let (Some(word), Some(at_once)) = (matches.string(), number(rule, "atOnce")) else {
-            continue;
-        };
-        if word.trim().is_empty() {
-            let hint = "every spec contains it; use concurrency.perCluster".to_owned();
-            sink.error(Code::BadValue, matches.span, "match is empty", Some(hint));
-        }
+        let Some(at_once) = number(rule, "atOnce") else { continue };
+        let Some((_, word)) = tag(rule, "concurrency.perCluster", sink) else { continue };
         by_tag.push(ConcurrencyRule { matches: word.to_owned(), at_once });
     }
     Concurrency {

@@ -77,6 +77,22 @@ pub(crate) fn number(node: &Node, key: &str) -> Option<u32> {
     u32::try_from(node.get(key)?.integer()?).ok()
 }
 
+/// What the specs of a rule have in their text or labels; nothing when it is no string. An empty one
+/// is a mistake: `instead` holds for every spec.
+pub(crate) fn tag<'a>(
+    rule: &'a Node,
+    instead: &str,
+    sink: &mut Sink<'_>,
+) -> Option<(&'a Node, &'a str)> {
+    let node = rule.get("match")?;
+    let word = node.string()?;
+    if word.trim().is_empty() {
+        let hint = format!("every spec contains it; use {instead}");
+        sink.error(Code::BadValue, node.span, "match is empty", Some(hint));
+    }
+    Some((node, word))
+}
+
 /// A value with a unit that the type check found good.
 pub(crate) fn unit<T: FromStr>(node: &Node, key: &str) -> Option<T> {
     node.get(key)?.string()?.parse().ok()

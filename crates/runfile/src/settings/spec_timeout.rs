@@ -6,6 +6,8 @@ use multibeam_document::table::{OFF, Object, Ty, optional, required};
 use multibeam_document::yaml::Node;
 use serde::{Deserialize, Serialize};
 
+use super::tag;
+
 /// When a spec of a run that is not certified counts as hung: no conformance spec of any release
 /// takes half as long, and a night is not lost. A certified run has no such limit unless the
 /// file sets one, because a reference run has none.
@@ -79,16 +81,10 @@ pub(crate) fn read(run: &Node, certified: bool, sink: &mut Sink<'_>) -> SpecTime
     };
     let mut by_tag: Vec<SpecTimeoutRule> = Vec::new();
     for rule in node.get("byTag").map(Node::items).unwrap_or_default() {
-        let Some(matches) = rule.get("match") else {
-            continue;
-        };
-        let Some(word) = matches.string() else {
-            continue;
-        };
-        if word.trim().is_empty() {
-            let hint = "every spec contains it; use specTimeout.default".to_owned();
-            sink.error(Code::BadValue, matches.span, "match is empty", Some(hint));
-        } else if let Some(first) = by_tag.iter().find(|r| word.contains(r.matches.as_str())) {
+        let Some((matches, word)) = tag(rule, "specTimeout.default", sink) else { continue };
+        if !word.trim().is_empty()
+            && let Some(first) = by_tag.iter().find(|r| word.contains(r.matches.as_str()))
+        {
             let message = format!(
                 "this rule never counts: {} before it matches the same specs",
                 multibeam_document::render::quote(&first.matches)
