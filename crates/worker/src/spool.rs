@@ -98,7 +98,8 @@ impl<W: Sink> Spool<W> {
                 Ok(0) => return,
                 Ok(length) => {
                     self.push(&buffer[..length]);
-                    if let Some(loss) = self.loss()
+                    if first_loss.is_some()
+                        && let Some(loss) = self.loss()
                         && let Some(tell) = first_loss.take()
                     {
                         tell(loss);
