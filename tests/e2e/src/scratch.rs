@@ -85,6 +85,21 @@ impl Scratch {
         self.start(args).wait()
     }
 
+    /// Makes a CA, and a certificate for an aggregator, a coordinator, the workers of clusters a and b,
+    /// and a user; each of them is asked for with `more`.
+    pub fn certificates(&self, more: &[&str]) {
+        let _ = self.run(["pki", "ca"]).expect(0);
+        for (role, name) in [
+            ("aggregator", "one"),
+            ("coordinator", "one"),
+            ("worker", "a"),
+            ("worker", "b"),
+            ("user", "me"),
+        ] {
+            let _ = self.run([&["pki", "issue", role, "--name", name], more].concat()).expect(0);
+        }
+    }
+
     /// Runs a run file to its end, and gives what it left.
     pub fn run_to_end(&self, file: RunFile) -> (Ended, Results) {
         let path = self.run_file("run.yaml", file);

@@ -25,16 +25,7 @@ impl<'a> System<'a> {
     }
 
     pub(crate) fn with_coordinators(scratch: &'a Scratch, count: usize) -> Self {
-        let _ = scratch.run(["pki", "ca"]).expect(0);
-        for (role, name) in [
-            ("aggregator", "one"),
-            ("coordinator", "one"),
-            ("worker", "a"),
-            ("worker", "b"),
-            ("user", "me"),
-        ] {
-            let _ = scratch.run(["pki", "issue", role, "--name", name]).expect(0);
-        }
+        scratch.certificates(&[]);
         let (first, aggregator) = serve(scratch, "aggregator", &[]);
         let more = strings(&["--aggregator", &aggregator]);
         let mut this = Self {

@@ -27,17 +27,8 @@ impl System {
     /// Starts everything.
     pub(crate) fn start() -> Self {
         let scratch = Scratch::new();
-        let _ = scratch.run(["pki", "ca"]).expect(0);
         let host = loopback();
-        for (role, name) in [
-            ("aggregator", "one"),
-            ("coordinator", "one"),
-            ("worker", "a"),
-            ("worker", "b"),
-            ("user", "me"),
-        ] {
-            let _ = scratch.run(["pki", "issue", role, "--name", name, "--host", &host]).expect(0);
-        }
+        scratch.certificates(&["--host", &host]);
         let urls: Vec<String> = (1..=4).map(|node| format!("https://{host}:740{node}")).collect();
         let founders = (1..=3).map(|node| Some(scratch.start(founder(&urls, node, &data(node)))));
         let aggregators = founders.collect();
