@@ -12,11 +12,11 @@ use multibeam_aggregator::{Member, Store, StoreError};
 use multibeam_fuzz::join;
 use multibeam_ginkgo::admission::Admission;
 use multibeam_ginkgo::catalog::{
-    Catalog, FORMAT, Filters, GroupIndex, Placement, SerialIndex, Spec, SpecIndex as CatalogIndex,
+    Catalog, GroupIndex, Placement, SerialIndex, Spec, SpecIndex as CatalogIndex,
 };
 use multibeam_ginkgo::dryrun::{PreRunStats, Selection};
+use multibeam_ginkgo::sample;
 use multibeam_ginkgo::spec::CodeLocation;
-use multibeam_ginkgo::version::{GinkgoVersion, Version};
 use multibeam_ledger::Ledger;
 use multibeam_ledger::node::disk::{EntryKind, HardState, LogEntry, NodeId, Write};
 use multibeam_ledger::node::founding;
@@ -262,22 +262,7 @@ fn admissions() -> io::Result<Vec<Vec<u8>>> {
         placement,
     };
     let catalog = Catalog {
-        format: FORMAT,
-        suite_digest: "abc".to_owned(),
-        arguments: vec!["--ginkgo.seed=7".to_owned()],
-        seed: 7,
-        randomize_all: true,
-        ginkgo: GinkgoVersion {
-            exact: Some(Version::new(2, 28, 3)),
-            at_least: Version::new(2, 28, 0),
-            below: None,
-        },
-        suite_version: Some("v1.36.2".to_owned()),
-        suite_description: "Suite".to_owned(),
-        suite_path: "/suites".to_owned(),
-        programmatic_focus: false,
         pre_run_stats: PreRunStats { total_specs: 3, specs_that_will_run: 3 },
-        filters: Filters::default(),
         specs: vec![
             spec(0, Placement::Parallel(GroupIndex(0))),
             spec(1, Placement::Parallel(GroupIndex(0))),
@@ -285,6 +270,7 @@ fn admissions() -> io::Result<Vec<Vec<u8>>> {
         ],
         groups: vec![vec![CatalogIndex(0), CatalogIndex(1)]],
         serial_groups: vec![vec![CatalogIndex(2)]],
+        ..sample::catalog([])
     };
     let dry_run = r#"[{"SuitePath": "/p", "SuiteConfig": {"RandomSeed": 7}, "SpecReports": [
         {"LeafNodeType": "BeforeSuite", "State": "passed"},

@@ -158,31 +158,15 @@ fn count(number: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use multibeam_ginkgo::catalog::{Filters, GroupIndex, Placement, Spec};
-    use multibeam_ginkgo::dryrun::{PreRunStats, Selection};
+    use multibeam_ginkgo::catalog::{GroupIndex, Placement, Spec};
+    use multibeam_ginkgo::dryrun::Selection;
+    use multibeam_ginkgo::sample;
     use multibeam_ginkgo::spec::CodeLocation;
-    use multibeam_ginkgo::version::GinkgoVersion;
 
     use super::*;
 
     fn catalog(specs: Vec<Spec>) -> Catalog {
-        Catalog {
-            format: multibeam_ginkgo::catalog::FORMAT,
-            suite_digest: String::new(),
-            arguments: Vec::new(),
-            seed: 1,
-            randomize_all: false,
-            ginkgo: GinkgoVersion::from_keys(|_| true),
-            suite_version: None,
-            suite_description: String::new(),
-            suite_path: String::new(),
-            programmatic_focus: false,
-            pre_run_stats: PreRunStats::default(),
-            filters: Filters::default(),
-            specs,
-            groups: Vec::new(),
-            serial_groups: Vec::new(),
-        }
+        Catalog { specs, ..sample::catalog([]) }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod probe;
 pub mod protocol;
 pub mod render;
 pub mod report;
+pub mod sample;
 pub mod serial;
 pub mod spec;
 pub mod version;

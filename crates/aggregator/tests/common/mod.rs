@@ -10,12 +10,10 @@ use multibeam_aggregator::store::MemoryDisk;
 use multibeam_aggregator::{Aggregator, Handle, services};
 use multibeam_ginkgo::admission::Admission;
 use multibeam_ginkgo::catalog::SpecIndex as CatalogIndex;
-use multibeam_ginkgo::catalog::{
-    Catalog, FORMAT, Filters, GroupIndex, Placement, SerialIndex, Spec,
-};
+use multibeam_ginkgo::catalog::{Catalog, GroupIndex, Placement, SerialIndex, Spec};
 use multibeam_ginkgo::dryrun::{PreRunStats, Selection};
+use multibeam_ginkgo::sample;
 use multibeam_ginkgo::spec::CodeLocation;
-use multibeam_ginkgo::version::{GinkgoVersion, Version};
 use multibeam_model::command::{Change, Command, Decision, Reply, Report, SuiteNode};
 use multibeam_model::run::{ClusterSpec, Limits, RunSpec, SuiteSpec, TargetSpec};
 use multibeam_model::{
@@ -145,25 +143,12 @@ pub(crate) fn catalog() -> Catalog {
     };
     let indices = |specs: &[u32]| specs.iter().copied().map(CatalogIndex).collect::<Vec<_>>();
     Catalog {
-        format: FORMAT,
-        suite_digest: "abc".to_owned(),
-        arguments: vec!["--ginkgo.seed=7".to_owned()],
-        seed: 7,
-        randomize_all: true,
-        ginkgo: GinkgoVersion {
-            exact: Some(Version::new(2, 28, 3)),
-            at_least: Version::new(2, 28, 0),
-            below: None,
-        },
-        suite_version: Some("v1.36.2".to_owned()),
         suite_description: "Zoo suite".to_owned(),
-        suite_path: "/suites".to_owned(),
-        programmatic_focus: false,
         pre_run_stats: PreRunStats { total_specs: 6, specs_that_will_run: 4 },
-        filters: Filters::default(),
         specs: (0..6).map(spec).collect(),
         groups: vec![indices(&[0]), indices(&[1, 2]), indices(&[4, 5])],
         serial_groups: vec![indices(&[3])],
+        ..sample::catalog([])
     }
 }
 
