@@ -94,11 +94,13 @@ impl Run {
 
     /// Whether it is not known yet what the targets that are under way consist of.
     pub(crate) fn lacks_plans(&self) -> bool {
-        self.sessions.values().any(|session| {
-            self.target(session.target).is_some_and(|target| {
-                !target.prepared && target.halt.is_none() && target.ended.is_none()
+        // Only a run that was taken over has sessions before it has plans.
+        self.patient_until.is_some()
+            && self.sessions.values().any(|session| {
+                self.target(session.target).is_some_and(|target| {
+                    !target.prepared && target.halt.is_none() && target.ended.is_none()
+                })
             })
-        })
     }
 
     /// Takes an input in, after those that wait; or lets it wait, too.

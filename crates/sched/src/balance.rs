@@ -17,8 +17,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use multibeam_model::plan::GroupPlan;
 use multibeam_model::{ClusterId, GroupId, SessionId, TargetId};
 
+use crate::group::Group;
 use crate::run::Run;
 use crate::session::{Process, Session};
 use crate::share::{self, Place};
@@ -197,18 +199,20 @@ impl Run {
         let Some(target) = self.target(id) else {
             return Default::default();
         };
-        let waiting = target
-            .groups
-            .values()
-            .filter(|group| group.plan.serial && !group.is_done() && group.session.is_none())
-            .filter(|group| {
-                let place = self.clusters.get(&cluster);
-                !place.is_some_and(|place| place.blocks(id, group.plan.id))
-            })
-            .map(|group| &group.plan);
+        let place = self.clusters.get(&cluster);
+        let free = |group: &&Group| {
+            let blocked = place.is_some_and(|place| place.blocks(id, group.plan.id));
+            !group.is_done() && group.session.is_none() && !blocked
+        };
+        let serial = target.serial.iter().filter_map(|id| target.groups.get(id));
+        let waiting: Vec<&GroupPlan> = serial.filter(free).map(|group| &group.plan).collect();
+        if waiting.is_empty() {
+            return Default::default();
+        }
         let slots = |cluster: ClusterId| -> u32 {
-            let workers = self.workers.values();
-            let here = workers.filter(|w| w.cluster == cluster && w.prepared.contains(&id));
+            let workers = self.clusters.get(&cluster).into_iter().flat_map(|c| &c.workers);
+            let workers = workers.filter_map(|id| self.workers.get(id));
+            let here = workers.filter(|worker| worker.prepared.contains(&id));
             let slots: u32 = here.map(|w| w.slots).sum();
             slots.min(self.limits.concurrency.per_cluster.unwrap_or(u32::MAX))
         };
@@ -224,7 +228,7 @@ impl Run {
         };
         let mut places = vec![fresh(cluster)];
         for other in target.clusters.iter().filter(|other| **other != cluster) {
-            let session = self.sessions.values().find(|s| s.target == id && s.cluster == *other);
+            let session = self.session_on(*other).filter(|session| session.target == id);
             if let Some(session) = session.filter(|_| self.serves(id, *other)) {
                 let serving = session.live.values().filter(|p| p.serves() && !session.leaves);
                 places.push(Place {
@@ -237,6 +241,6 @@ impl Run {
             }
         }
         let pool: Vec<Duration> = target.pool.iter().map(|(time, _)| time.0).collect();
-        share::part(waiting, &places, &pool)
+        share::part(waiting.into_iter(), &places, &pool)
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Cluster {
     pub(crate) ready: bool,
     pub(crate) unready_since: Option<Moment>,
     pub(crate) given_up: bool,
+    /// Its workers.
+    pub(crate) workers: BTreeSet<WorkerId>,
     /// Its open session.
     pub(crate) session: Option<SessionId>,
     /// The last session that each target had here, for taking turns.
@@ -57,6 +59,7 @@ impl Cluster {
             ready: true,
             unready_since: None,
             given_up: false,
+            workers: BTreeSet::new(),
             session: None,
             served: BTreeMap::new(),
             cleaning: BTreeMap::new(),

@@ -183,10 +183,7 @@ impl Run {
     pub(crate) fn room_on(&self, id: ClusterId) -> u32 {
         let Some(limit) = self.limits.concurrency.per_cluster else { return u32::MAX };
         // By the session: after a takeover some of their workers may not be back yet.
-        let here = |(session, process): &(&Session, &Process)| {
-            session.cluster == id && process.takes_slot()
-        };
-        let taken = self.processes().filter(here).count();
+        let taken = self.processes_on(id).filter(|process| process.takes_slot()).count();
         limit.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
     }
 }

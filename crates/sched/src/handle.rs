@@ -28,8 +28,12 @@ impl Run {
             Input::WorkerJoined { worker, cluster, slots } => {
                 if self.clusters.contains_key(&cluster) {
                     let now = self.now;
-                    let entry = self.workers.entry(worker);
-                    entry.or_insert_with(|| Worker::new(cluster, slots, now)).slots = slots;
+                    let entry = self.workers.entry(worker.clone());
+                    let known = entry.or_insert_with(|| Worker::new(cluster, slots, now));
+                    known.slots = slots;
+                    if let Some(cluster) = self.clusters.get_mut(&known.cluster) {
+                        cluster.workers.insert(worker);
+                    }
                 }
             }
             Input::WorkerPrepared { worker, target } => {
@@ -273,6 +277,7 @@ impl Run {
         if let Some(number) = session.numbers.get_mut(&id.number) {
             number.finished = complete;
         }
+        self.concerns_all |= !complete;
         if id.number.is_first() && !complete {
             session.lose_unless_begun();
         }
@@ -327,6 +332,7 @@ impl Run {
     pub(crate) fn worker_lost(&mut self, id: &WorkerId) {
         self.workers.remove(id);
         for cluster in self.clusters.values_mut() {
+            cluster.workers.remove(id);
             cluster.cleaning.retain(|_, cleaning| cleaning.worker != *id);
         }
         let here = self.processes().filter(|(_, process)| process.worker == *id);

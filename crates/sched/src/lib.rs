@@ -33,6 +33,8 @@
 //!   earlier.
 //! - When a cluster has nothing left to do and another one has much of its serial share before it,
 //!   what has not started is taken back and divided anew (`recall`).
+//! - Where there are many processes, routine news has only the process looked at that it is from
+//!   (`routine`).
 //! - What was lost is tried again within bounds (`group`).
 //! - A new coordinator adopts what still runs (`adopt`).
 
@@ -48,6 +50,8 @@ mod pace;
 mod pool;
 mod recall;
 mod recover;
+mod room;
+mod routine;
 mod run;
 mod session;
 mod settle;
@@ -284,13 +288,25 @@ impl Scheduler {
     /// When [`Input::Tick`] is due at the latest; `None` when nothing waits for time alone.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
-        self.run.next_deadline()
+        self.run.looks.due
     }
 
     /// Whether [`Output::RunEnded`] was given.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.run.over
+    }
+
+    /// Has everything looked at only after so many routine news of processes, as in a run with many
+    /// processes, however few there are: for simulations, whose worlds are small.
+    pub fn look_seldom(&mut self, news: usize) {
+        self.run.looks.every(news);
+    }
+
+    /// Whether a look at everything is put off until [`Scheduler::next_deadline`] or later news.
+    #[must_use]
+    pub fn puts_off(&self) -> bool {
+        self.run.looks.puts_off()
     }
 
     /// Whether anybody has cancelled the run.

@@ -1,8 +1,11 @@
 //! Sessions that open, and processes that join them.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use multibeam_model::command::Decision;
 use multibeam_model::event::{Phase, What};
-use multibeam_model::{ClusterId, GroupId, ProcessNumber, SessionId, TargetId, WorkerId};
+use multibeam_model::{ClusterId, ProcessNumber, SessionId, TargetId, WorkerId};
 
 use crate::run::Run;
 use crate::session::{Number, Session};
@@ -10,53 +13,6 @@ use crate::target::Target;
 use crate::{Order, Output};
 
 impl Run {
-    /// Parallel groups of a target that could begin on a cluster now and that no process will
-    /// take before anything else happens.
-    pub(crate) fn unclaimed(&self, target: TargetId, cluster: ClusterId) -> usize {
-        let (Some(state), Some(place)) = (self.target(target), self.clusters.get(&cluster)) else {
-            return 0;
-        };
-        let here = self.sessions.values();
-        let mut here = here.filter(|s| s.target == target && s.cluster == cluster);
-        if here.any(|session| session.leaves) {
-            return 0;
-        }
-        let claims = self
-            .processes_of(target)
-            .filter(|(session, p)| {
-                p.claims() && !session.lost && self.serves(target, session.cluster)
-            })
-            .count();
-        let wanted = claims + self.taken_slots();
-        let free = state
-            .pool
-            .iter()
-            .filter(|(_, group)| !place.blocks(target, *group) && !self.is_reserved(target, *group))
-            .take(wanted)
-            .count();
-        free.saturating_sub(claims)
-    }
-
-    /// No more processes than this can be of use: a bound for counting groups.
-    fn taken_slots(&self) -> usize {
-        self.workers.values().map(|worker| worker.slots as usize).sum::<usize>() + 1
-    }
-
-    pub(crate) fn is_reserved(&self, target: TargetId, group: GroupId) -> bool {
-        self.workers.values().any(|worker| worker.reserved == Some((target, group)))
-    }
-
-    /// The worker of a cluster with the most room for a target.
-    pub(crate) fn roomiest(&self, target: TargetId, cluster: ClusterId) -> Option<WorkerId> {
-        let room = self
-            .workers
-            .iter()
-            .filter(|(_, w)| w.cluster == cluster && w.prepared.contains(&target) && !w.is_taken())
-            .map(|(id, _)| (self.free_slots(id), std::cmp::Reverse(id)))
-            .filter(|(free, _)| *free > 0);
-        room.max().map(|(_, id)| id.0.clone())
-    }
-
     /// Gives each free cluster a session of the target that was served longest ago there.
     pub(crate) fn open_sessions(&mut self) {
         let ids: Vec<ClusterId> = self.clusters.keys().copied().collect();
@@ -87,9 +43,10 @@ impl Run {
         if !self.serves(target, cluster) {
             return false;
         }
-        let Some(first) = self.roomiest(target, cluster) else {
+        let free = self.rooms(target, cluster);
+        if free.is_empty() {
             return false;
-        };
+        }
         let share = self.share_for(target, cluster);
         let groups = self.unclaimed(target, cluster);
         if share.is_empty() && groups == 0 {
@@ -112,27 +69,15 @@ impl Run {
         self.sessions.insert(id, Session::new(id, target, cluster, share));
 
         // All numbers are given out before the first process starts: each is told the total.
-        let mut places = vec![first];
-        let mut free: Vec<(u32, WorkerId)> = self
-            .workers
-            .iter()
-            .filter(|(_, w)| w.cluster == cluster && w.prepared.contains(&target) && !w.is_taken())
-            .map(|(id, _)| (self.free_slots(id), id.clone()))
-            .collect();
-        for (slots, id) in &mut free {
-            if *id == places[0] {
-                *slots -= 1;
-            }
-        }
-        let most = groups.min(places.len() + self.room_on(cluster).saturating_sub(1) as usize);
-        while places.len() < most {
-            free.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-            match free.first_mut() {
-                Some((slots, id)) if *slots > 0 => {
-                    *slots -= 1;
-                    places.push(id.clone());
-                }
-                _ => break,
+        let most = groups.min(self.room_on(cluster) as usize).max(1);
+        let mut free: BinaryHeap<_> = free.into_iter().map(|(n, id)| (n, Reverse(id))).collect();
+        let mut places = Vec::new();
+        while places.len() < most
+            && let Some((slots, Reverse(id))) = free.pop()
+        {
+            places.push(id.clone());
+            if slots > 1 {
+                free.push((slots - 1, Reverse(id)));
             }
         }
         let processes = u32::try_from(places.len()).unwrap_or(u32::MAX);
@@ -201,11 +146,13 @@ impl Run {
             || told
             || Self::first_restarts(session)
             || !self.serves(session.target, session.cluster)
-            || self.unclaimed(session.target, session.cluster) == 0
         {
             return None;
         }
         let worker = self.roomiest(session.target, session.cluster)?;
+        if self.unclaimed(session.target, session.cluster) == 0 {
+            return None;
+        }
         let reusable = |(number, entry): (&ProcessNumber, &Number)| {
             let again = !number.is_first() && !entry.finished && !session.live.contains_key(number);
             again.then_some(*number)

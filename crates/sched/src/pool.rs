@@ -12,11 +12,13 @@
 //! The last attempt of a group runs with nothing else on its worker: it goes to a worker where
 //! nothing runs, else a worker is reserved for it and gets nothing else until it has become quiet.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use multibeam_model::event::Phase;
 use multibeam_model::link::ProcessOrder;
-use multibeam_model::{GroupId, ProcessId, TargetId, WorkerId};
+use multibeam_model::{ClusterId, GroupId, ProcessId, TargetId, WorkerId};
 
 use crate::balance::Horizon;
 use crate::run::Run;
@@ -29,9 +31,18 @@ impl Run {
         let targets: Vec<TargetId> = self.targets.keys().copied().collect();
         for target in targets {
             self.place_quiet(target);
-            let processes: Vec<ProcessId> = self.processes_of(target).map(|(_, p)| p.id).collect();
             // What is given moves from the pool to a process: the horizon stays.
-            let horizon = self.horizon(target);
+            let horizon = Arc::new(self.horizon(target));
+            let Some(state) = self.targets.get_mut(&target) else {
+                continue;
+            };
+            state.horizon = Arc::clone(&horizon);
+            let out: BTreeSet<ClusterId> = state.out.keys().copied().collect();
+            let processes: Vec<ProcessId> = self
+                .processes_of(target)
+                .filter(|(session, p)| p.wants || p.spoiled || out.contains(&session.cluster))
+                .map(|(_, process)| process.id)
+                .collect();
             // The idle ones first: what they do not take may go ahead to the busy ones.
             for idle in [true, false] {
                 for id in &processes {
@@ -48,7 +59,7 @@ impl Run {
         }
     }
 
-    fn give(&mut self, target: TargetId, id: ProcessId, group: GroupId) {
+    pub(crate) fn give(&mut self, target: TargetId, id: ProcessId, group: GroupId) {
         let Some((attempt, decision)) = self.begin(id, target, group) else {
             return;
         };
@@ -69,7 +80,12 @@ impl Run {
     }
 
     /// The group to give to a process now.
-    fn choose(&self, target: TargetId, id: ProcessId, horizon: &Horizon) -> Option<GroupId> {
+    pub(crate) fn choose(
+        &self,
+        target: TargetId,
+        id: ProcessId,
+        horizon: &Horizon,
+    ) -> Option<GroupId> {
         let session = self.sessions.get(&id.session)?;
         let process = self.process(id)?;
         let worker = self.workers.get(&process.worker)?;
@@ -88,6 +104,10 @@ impl Run {
         if session.leaves {
             return None;
         }
+        let busy = !process.running.is_empty();
+        if busy && state.pool.len() <= horizon.crew() {
+            return None;
+        }
         let load = self.load(process);
         let room = match horizon.is_better_elsewhere(session.id, load) {
             true => horizon.room(session.id, load),
@@ -98,7 +118,6 @@ impl Run {
         if !crowd.takes(process) {
             return None;
         }
-        let busy = !process.running.is_empty();
         let group = state.fitting(room).find(|group| {
             self.may_run(session, process, *group)
                 && self.group(target, *group).is_some_and(|g| crowd.admits(&g.plan, busy))
@@ -108,7 +127,7 @@ impl Run {
         // A shorter one would go ahead of the long ones, which are to begin early.
         let ahead = || {
             let time = self.group(target, group).map_or(Duration::MAX, |g| g.plan.expected);
-            state.pool.len() > horizon.crew() && time <= horizon.room_ahead(session.id, load)
+            time <= horizon.room_ahead(session.id, load)
         };
         (!busy || ahead()).then_some(group)
     }
@@ -121,7 +140,7 @@ impl Run {
     }
 
     /// Tells an idle process that there are no more groups, unless one may still come its way.
-    fn release_if_done(&mut self, target: TargetId, id: ProcessId, horizon: &Horizon) {
+    pub(crate) fn release_if_done(&mut self, target: TargetId, id: ProcessId, horizon: &Horizon) {
         let Some(session) = self.sessions.get(&id.session) else {
             return;
         };

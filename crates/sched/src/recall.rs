@@ -48,8 +48,8 @@ impl Run {
     /// How many clusters could open a session for a target at once and have no work for one. None
     /// while a recall is under way: they wait for what it brings.
     fn free_clusters(&self, target: TargetId) -> u32 {
-        let mut processes = self.processes_of(target);
-        if processes.any(|(_, process)| process.is_recalled()) {
+        let mut sessions = self.sessions.values().filter(|session| session.target == target);
+        if sessions.any(|session| session.first().is_some_and(Process::is_recalled)) {
             return 0;
         }
         let Some(state) = self.target(target) else {

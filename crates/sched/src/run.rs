@@ -16,6 +16,7 @@ use multibeam_model::{
 use crate::cluster::{Cluster, Worker};
 use crate::group::{Group, Stand};
 use crate::recover::{Recovered, Takeover};
+use crate::routine::{Looks, routine};
 use crate::session::{Process, Running, Session, Stop, Why};
 use crate::target::{Halt, Target};
 use crate::{Input, Order, Output, RunShape};
@@ -54,6 +55,10 @@ pub(crate) struct Run {
     pub(crate) keeps_widths: bool,
     /// Something changed without an output.
     pub(crate) changed: bool,
+    /// What changed concerns more than the process that the news is from.
+    pub(crate) concerns_all: bool,
+    /// When everything was looked at.
+    pub(crate) looks: Looks,
     /// The outputs of the input at hand.
     pub(crate) out: Vec<Output>,
 }
@@ -88,6 +93,8 @@ impl Run {
             holds_back: false,
             keeps_widths: false,
             changed: false,
+            concerns_all: false,
+            looks: Looks::default(),
             out: Vec::new(),
         }
     }
@@ -100,9 +107,12 @@ impl Run {
         if let Some(takeover) = self.takeover.take() {
             self.take_over(takeover);
         }
+        let from = routine(&input);
         self.take_in_order(input);
-        if !self.fenced && !self.lacks_plans() {
-            self.settle();
+        if self.fenced || self.lacks_plans() {
+            self.looks.due = None;
+        } else {
+            self.look(from);
         }
         out.append(&mut self.out);
     }
@@ -150,19 +160,6 @@ impl Run {
     pub(crate) fn serves(&self, target: TargetId, cluster: ClusterId) -> bool {
         self.clusters.get(&cluster).is_some_and(Cluster::usable)
             && self.target(target).is_some_and(|t| t.is_open() && !t.out.contains_key(&cluster))
-    }
-
-    /// How many more processes a worker can take.
-    pub(crate) fn free_slots(&self, id: &WorkerId) -> u32 {
-        let Some(worker) = self.workers.get(id) else {
-            return 0;
-        };
-        let taken = self
-            .processes()
-            .filter(|(_, process)| process.worker == *id && process.takes_slot())
-            .count();
-        let free = worker.slots.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
-        free.min(self.room_on(worker.cluster))
     }
 
     /// The serial groups of a session that are not done.
@@ -333,8 +330,11 @@ impl Run {
                 stop.at = now;
             }
         }
-        for worker in self.workers.values_mut() {
-            worker.alone.take_if(|alone| *alone == attempt);
+        // Only what was lost before may run alone.
+        if self.group(attempt.target, attempt.group).is_some_and(Group::was_lost) {
+            for worker in self.workers.values_mut() {
+                worker.alone.take_if(|alone| *alone == attempt);
+            }
         }
     }
 
@@ -354,6 +354,7 @@ impl Run {
         if !group.is_done() {
             target.open_groups -= 1;
         }
+        self.concerns_all |= target.open_groups == 0;
         // A failure that becomes known later counts as well.
         let known = group.stand == Stand::Sealed { failed: true };
         group.stand = Stand::Sealed { failed: failed || known };
@@ -363,6 +364,7 @@ impl Run {
         }
         if failed && fail_fast {
             target.stop(Halt::Drain, Cause::FailFast);
+            self.concerns_all = true;
         }
     }
 
@@ -372,6 +374,7 @@ impl Run {
             return;
         };
         self.detach(attempt, process, true);
+        self.concerns_all = true;
         let attempts = self.limits.attempts;
         let Some(target) = self.targets.get_mut(&attempt.target) else {
             return;
@@ -404,6 +407,7 @@ impl Run {
     /// The part of [`Run::give_back`] that the ledger need not know.
     pub(crate) fn put_back(&mut self, attempt: AttemptId, process: ProcessId) {
         self.detach(attempt, process, false);
+        self.concerns_all = true;
         let progress = self.sessions.get(&process.session).map_or(0, |s| s.progress);
         let Some(target) = self.targets.get_mut(&attempt.target) else {
             return;

@@ -78,15 +78,27 @@ impl Run {
     // === stops ===
 
     fn stop_what_is_over(&mut self) {
-        let mut stops: Vec<(ProcessId, StopHow, Why)> = Vec::new();
-        for (session, process) in self.processes() {
-            if let Some((how, why)) = self.due_stop(session, process) {
-                stops.push((process.id, how, why));
-            }
+        let over = self.sessions.values().filter(|session| self.may_be_over(session));
+        let processes = over.flat_map(|session| session.live.values());
+        for id in processes.map(|process| process.id).collect::<Vec<_>>() {
+            self.stop_if_over(id);
         }
-        for (process, how, why) in stops {
-            self.stop(process, how, why);
+    }
+
+    pub(crate) fn stop_if_over(&mut self, id: ProcessId) {
+        let session = self.sessions.get(&id.session);
+        let due = session.zip(self.process(id)).and_then(|(of, it)| self.due_stop(of, it));
+        if let Some((how, why)) = due {
+            self.stop(id, how, why);
         }
+    }
+
+    /// Whether any of a session's processes may have to stop.
+    fn may_be_over(&self, session: &Session) -> bool {
+        let target = self.target(session.target);
+        let given_up = self.clusters.get(&session.cluster).is_none_or(|c| c.given_up);
+        let out = |it: &Target| it.halt.is_some() || it.out.contains_key(&session.cluster);
+        session.lost || given_up || target.is_none_or(out)
     }
 
     /// How a process is to be stopped, if it is. One that is released ends by itself.
@@ -124,7 +136,7 @@ impl Run {
 
     // === sessions ===
 
-    fn go_on(&mut self, id: SessionId) {
+    pub(crate) fn go_on(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
@@ -198,13 +210,16 @@ impl Run {
 
     /// In the serial phase the next attempt begins when the one before it has come to its end.
     fn next_serial(&mut self) {
-        let next: Vec<_> = self
-            .processes()
-            .filter(|(_, process)| process.running.is_empty() && !process.is_recalled())
-            .filter_map(|(_, process)| Some((process.id, *process.serial.front()?)))
-            .collect();
-        for (process, attempt) in next {
-            self.run_attempt(process, attempt);
+        let firsts = self.sessions.values().filter_map(Session::first);
+        for process in firsts.map(|first| first.id).collect::<Vec<_>>() {
+            self.begin_next(process);
+        }
+    }
+
+    pub(crate) fn begin_next(&mut self, id: ProcessId) {
+        let next = self.process(id).filter(|it| it.running.is_empty() && !it.is_recalled());
+        if let Some(attempt) = next.and_then(|process| process.serial.front().copied()) {
+            self.run_attempt(id, attempt);
         }
     }
 
@@ -259,6 +274,7 @@ impl Run {
         let Some(session) = self.sessions.remove(&id) else {
             return;
         };
+        self.concerns_all = true;
         if let Some(cluster) = self.clusters.get_mut(&session.cluster) {
             cluster.session.take_if(|open| *open == id);
         }

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use multibeam_model::outcome::Verdict;
@@ -9,6 +10,7 @@ use multibeam_model::plan::TargetPlan;
 use multibeam_model::{Cause, ClusterId, GroupId, Moment, SessionId};
 
 use crate::TargetShape;
+use crate::balance::Horizon;
 use crate::group::{Group, Stand};
 use crate::pace::Record;
 use crate::recover::RecoveredTarget;
@@ -43,12 +45,16 @@ pub(crate) struct Target {
     pub(crate) clusters: Vec<ClusterId>,
     pub(crate) prepared: bool,
     pub(crate) groups: BTreeMap<GroupId, Group>,
+    /// The serial ones.
+    pub(crate) serial: Vec<GroupId>,
     /// Waiting parallel groups, longest first.
     pub(crate) pool: BTreeSet<(Reverse<Duration>, GroupId)>,
     /// Those of the pool that were lost before.
     pub(crate) tried: BTreeSet<GroupId>,
     /// How long all of the pool should take.
     pub(crate) pool_time: Duration,
+    /// What its clusters had before them when everything was looked at last.
+    pub(crate) horizon: Arc<Horizon>,
     /// How its groups have kept to what was expected of them.
     pub(crate) kept: Record,
     /// Groups that are neither sealed nor given up.
@@ -78,9 +84,11 @@ impl Target {
             clusters: shape.clusters,
             prepared: false,
             groups: BTreeMap::new(),
+            serial: Vec::new(),
             pool: BTreeSet::new(),
             tried: BTreeSet::new(),
             pool_time: Duration::ZERO,
+            horizon: Arc::default(),
             kept: Record::default(),
             open_groups: 0,
             halt: None,
@@ -102,6 +110,7 @@ impl Target {
             let id = plan.id;
             let past = self.past.groups.get(&id);
             self.avoids_first |= plan.avoid_first;
+            self.serial.extend(plan.serial.then_some(id));
             let group = Group::new(plan, past);
             if !group.is_done() {
                 self.open_groups += 1;
@@ -144,7 +153,7 @@ impl Target {
     /// How many times longer its groups take than was expected: 1 as long as little is known, and
     /// within bounds.
     pub(crate) fn pace(&self) -> f64 {
-        self.kept.ratio(TRUSTED, 1.0).clamp(0.1, 10.0)
+        self.kept.ratio(TRUSTED, 1.0).clamp(0.01, 100.0)
     }
 
     /// Stops it. The more urgent way and the weightier cause win.

@@ -36,10 +36,8 @@ pub(crate) const PREPARE_LIMIT: Duration = Duration::from_secs(600);
 const STOP_MARGIN: Duration = Duration::from_secs(30);
 
 impl Run {
-    pub(crate) fn next_deadline(&self) -> Option<Moment> {
-        if self.over || self.fenced || self.lacks_plans() {
-            return None;
-        }
+    /// When something is due by time, as things stand.
+    pub(crate) fn next_due(&self) -> Option<Moment> {
         let processes = self.processes().flat_map(|(session, process)| {
             let hung = hung_at(process).map(|(at, _)| at);
             hung.into_iter().chain(self.kill_at(session, process))
@@ -194,7 +192,7 @@ impl Run {
 }
 
 /// When a process counts as hung, and because of which attempt.
-fn hung_at(process: &Process) -> Option<(Moment, multibeam_model::AttemptId)> {
+pub(crate) fn hung_at(process: &Process) -> Option<(Moment, multibeam_model::AttemptId)> {
     if process.stop.is_some_and(|stop| stop.how >= StopHow::Hung) {
         return None;
     }

@@ -39,6 +39,7 @@ fn rules_hold_under_faults() {
     }
     println!("{seen:#?}");
     for path in [
+        "a look put off",
         "cancelled",
         "cause: aborted",
         "cause: before-suite",
@@ -96,4 +97,11 @@ fn the_same_seed_gives_the_same_outputs() {
     for seed in 0..60 {
         assert_eq!(run(seed).trace, run(seed).trace, "seed = {seed}");
     }
+}
+
+/// A target drained while a look at everything was put off: its process 1, alone by then, was sent on to
+/// a serial share without attempts before it was stopped.
+#[test]
+fn a_process_1_that_is_to_stop_does_not_go_on_first() {
+    run(1241);
 }

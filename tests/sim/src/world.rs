@@ -145,7 +145,7 @@ pub(crate) use note;
 impl World {
     pub(crate) fn new(seed: u64, fault: Option<Fault>, traced: bool) -> Self {
         let mut rng = Rng(seed);
-        let setting = Setting::random(&mut rng);
+        let setting = Setting::random(&mut rng, seed);
         let hosts = setting.nodes + setting.coordinators + setting.seats.len();
         let drift = setting.drift;
         let machines = (0..hosts).map(|_| Machine {

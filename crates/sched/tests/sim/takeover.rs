@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use multibeam_model::outcome::ProcessEnd;
 use multibeam_model::{TargetId, WorkerId};
-use multibeam_sched::{Input, Recovered, Scheduler};
+use multibeam_sched::{Input, Recovered};
 
 use super::world::{Event, World};
 
@@ -31,7 +31,7 @@ impl World {
             assert!(!self.begun.contains(&attempt), "{attempt} had begun and is taken as queued");
         }
         let recovered = self.ledger.recover(&ended);
-        self.sched = Scheduler::new(self.setting.shape.clone(), Some(recovered));
+        self.begin_scheduler(Some(recovered));
         for target in self.setting.groups.keys().copied().collect::<Vec<_>>() {
             self.at(
                 Duration::from_secs(1),
@@ -133,7 +133,7 @@ impl World {
             self.saw("takeover: of a cancelled run");
             self.cancelled = true;
         }
-        self.sched = Scheduler::new(self.setting.shape.clone(), Some(recovered));
+        self.begin_scheduler(Some(recovered));
         let targets: Vec<TargetId> = self.setting.groups.keys().copied().collect();
         let late = self.rng.chance(30);
         for target in targets {

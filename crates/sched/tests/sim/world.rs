@@ -62,6 +62,8 @@ pub(crate) struct World {
     pub(crate) setting: Setting,
     pub(crate) now: Moment,
     pub(crate) sched: Scheduler,
+    /// After so many routine news everything is looked at; by size when absent.
+    pub(crate) seldom: Option<usize>,
     pub(crate) ledger: Ledger,
     pub(crate) workers: BTreeMap<WorkerId, SimWorker>,
     pub(crate) processes: BTreeMap<ProcessId, SimProcess>,
@@ -93,7 +95,19 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng(seed);
         let setting = Setting::random(&mut rng);
-        Self::with(setting, rng)
+        let mut world = Self::with(setting, rng);
+        // Half of the worlds go the way of those with many processes.
+        world.seldom = (seed % 2 == 1).then_some(seed as usize / 2 % 12);
+        world.begin_scheduler(None);
+        world
+    }
+
+    /// A new scheduler, of this run.
+    pub(super) fn begin_scheduler(&mut self, past: Option<Recovered>) {
+        self.sched = Scheduler::new(self.setting.shape.clone(), past);
+        if let Some(news) = self.seldom {
+            self.sched.look_seldom(news);
+        }
     }
 
     pub(crate) fn with(setting: Setting, rng: Rng) -> Self {
@@ -102,6 +116,7 @@ impl World {
             rng,
             now: Moment(1),
             sched,
+            seldom: None,
             ledger: Ledger::default(),
             workers: BTreeMap::new(),
             processes: BTreeMap::new(),
@@ -337,6 +352,9 @@ impl World {
         self.adopting = matches!(input, Input::Adopt { .. });
         let mut out = Vec::new();
         self.sched.handle(self.now, input, &mut out);
+        if self.sched.puts_off() {
+            self.saw("a look put off");
+        }
         for output in out {
             if self.dies_now() {
                 return;

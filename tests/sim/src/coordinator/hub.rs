@@ -48,8 +48,12 @@ impl World {
         let admitted = admitted.map(|(id, _)| *id).collect();
         let again = !record.sessions.is_empty();
         let shape = self.setting.shape.clone();
+        let mut scheduler = Scheduler::new(shape, Some(recovered));
+        if let Some(news) = self.setting.seldom {
+            scheduler.look_seldom(news);
+        }
         let run = ActiveRun {
-            scheduler: Scheduler::new(shape, Some(recovered)),
+            scheduler,
             workers: BTreeMap::new(),
             unready: BTreeSet::new(),
             failed: BTreeSet::new(),
@@ -250,6 +254,10 @@ impl World {
         let Some(run) = self.active(n) else { return };
         let mut out = Vec::new();
         run.scheduler.handle(now, input, &mut out);
+        let puts_off = run.scheduler.puts_off();
+        if puts_off {
+            self.seen.count("scheduler puts off a look");
+        }
         for output in out {
             self.perform(n, output);
         }

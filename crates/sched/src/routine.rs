@@ -1,0 +1,146 @@
+//! Large runs: most news of a process concerns nobody else.
+//!
+//! `settle` looks at everything, which takes longer the more processes there are. So where there
+//! are many, after routine news only the process that it came from is looked at: whether it gets a
+//! group, is released, or what its session does next. A look at everything follows
+//! - at once when the news turns out to concern others ([`Run::concerns_all`]): a group is lost, a
+//!   session closes, a target stops or has nothing left;
+//! - after as many routine news as it costs itself, so that the cost of each does not grow with
+//!   the number of processes;
+//! - after [`LATER`] at the latest, and whenever something is due by time.
+//!
+//! What was put off is late by that much at most, and never forgotten. What a single process is
+//! measured by meanwhile is the horizon of the last look.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use multibeam_model::link::ProcessNews;
+use multibeam_model::{Moment, ProcessId};
+
+use crate::Input;
+use crate::run::Run;
+use crate::session::Session;
+use crate::timers::hung_at;
+
+/// Up to so many processes everything is looked at each time.
+const FEW: usize = 256;
+
+/// A look at everything costs about as much as looking at each of so many processes by itself.
+const PROCESSES: usize = 16;
+
+/// How long a look at everything is put off at most.
+const LATER: Duration = Duration::from_millis(100);
+
+/// When everything was looked at last, and what has come since.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Looks {
+    at: Moment,
+    /// Routine news since.
+    news: usize,
+    /// How many may come before the next look.
+    most: usize,
+    /// The number that was asked for instead of one by the number of processes.
+    fixed: Option<usize>,
+    /// When something is due at the latest.
+    pub(crate) due: Option<Moment>,
+}
+
+// === impl Looks ===
+
+impl Looks {
+    /// Whether one more piece of routine news may be taken in without a look at everything.
+    fn may_wait(&self, now: Moment) -> bool {
+        self.news < self.most && self.due.is_none_or(|due| now < due)
+    }
+
+    pub(crate) fn puts_off(&self) -> bool {
+        self.news > 0
+    }
+
+    pub(crate) fn every(&mut self, news: usize) {
+        self.fixed = Some(news);
+    }
+}
+
+/// The process that routine news is from.
+pub(crate) fn routine(input: &Input) -> Option<ProcessId> {
+    let Input::Process { process, news } = input else {
+        return None;
+    };
+    let routine = match news {
+        ProcessNews::Up
+        | ProcessNews::OutputCut(_)
+        | ProcessNews::WantsGroup
+        | ProcessNews::Started { .. }
+        | ProcessNews::SpecDone { .. }
+        | ProcessNews::Sealed { .. } => true,
+        ProcessNews::SuiteNodeDone { state, .. } => !state.is_failure(),
+        ProcessNews::Ended { complete, .. } => *complete,
+        ProcessNews::Fact(_)
+        | ProcessNews::Lost { .. }
+        | ProcessNews::NotRun { .. }
+        | ProcessNews::Mismatch { .. }
+        | ProcessNews::Aborted => false,
+    };
+    routine.then_some(*process)
+}
+
+impl Run {
+    /// Does what is due after an input: everywhere, or where the input came from.
+    pub(crate) fn look(&mut self, from: Option<ProcessId>) {
+        match from.filter(|_| self.looks.may_wait(self.now) && !self.concerns_all) {
+            Some(process) => self.look_at(process),
+            None => self.concerns_all = true,
+        }
+        if self.concerns_all {
+            self.settle();
+            self.concerns_all = false;
+            let lives = self.sessions.values().map(|session| session.live.len());
+            let processes: usize = lives.sum();
+            let by_size = if processes > FEW { processes / PROCESSES } else { 0 };
+            let (at, fixed) = (self.now, self.looks.fixed);
+            let most = fixed.unwrap_or(by_size);
+            let due = if self.over { None } else { self.next_due() };
+            self.looks = Looks { at, news: 0, most, fixed, due };
+        }
+    }
+
+    /// The same steps as in `settle`, for one process.
+    fn look_at(&mut self, id: ProcessId) {
+        self.looks.news += 1;
+        loop {
+            let before = self.out.len();
+            self.changed = false;
+            self.begin_next(id);
+            // When the others end, process 1 goes on, or is not to.
+            let first = self.sessions.get(&id.session).and_then(Session::first);
+            for over in [Some(id), first.map(|first| first.id)].into_iter().flatten() {
+                self.stop_if_over(over);
+            }
+            self.go_on(id.session);
+            self.serve(id);
+            if self.concerns_all || self.out.len() == before && !self.changed {
+                break;
+            }
+        }
+        let own = self.process(id).and_then(hung_at).map(|(at, _)| at);
+        self.looks.due = own.into_iter().chain(self.looks.due).chain([self.looks.at + LATER]).min();
+    }
+
+    /// Gives a process a group, or releases it when there is none for anybody.
+    fn serve(&mut self, id: ProcessId) {
+        let Some(target) = self.sessions.get(&id.session).map(|session| session.target) else {
+            return;
+        };
+        let Some(state) = self.target(target) else {
+            return;
+        };
+        let (horizon, none_left) = (Arc::clone(&state.horizon), state.pool.is_empty());
+        if none_left {
+            self.release_if_done(target, id, &horizon);
+        } else if let Some(group) = self.choose(target, id, &horizon) {
+            self.give(target, id, group);
+        }
+    }
+}
