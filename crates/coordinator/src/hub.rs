@@ -8,6 +8,7 @@ use multibeam_model::adopt::AdoptedProcess;
 use multibeam_model::link::{CoordinatorMessage, Hello, ProcessNews, WorkerMessage};
 use multibeam_model::run::Limits;
 use multibeam_model::{Epoch, Moment, RunId, WorkerId};
+use multibeam_rt::leisure::at_leisure;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -413,7 +414,7 @@ impl Task {
         let (run, inbox) = (id.clone(), self.inbox.clone());
         self.committers.spawn(async move {
             let begun = Instant::now();
-            let played = tokio::task::spawn_blocking(|| question.play()).await;
+            let played = at_leisure("look ahead", || question.play()).await;
             let answer = played.inspect_err(|error| {
                 tracing::error!(%run, %error, "what is ahead of a run cannot be played");
             });

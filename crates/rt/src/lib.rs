@@ -11,6 +11,7 @@ pub mod deadline;
 pub mod drain;
 pub mod endpoints;
 pub mod identity;
+pub mod leisure;
 pub mod limits;
 pub mod memory;
 pub mod metrics;

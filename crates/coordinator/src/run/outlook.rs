@@ -57,7 +57,9 @@ pub(super) struct Ahead {
     /// It was planned, or never will be.
     planned: bool,
     under_way: bool,
+    /// When the rest is played next, and whether a target has become known since it was last.
     next: Moment,
+    changed: bool,
 }
 
 // === impl Question ===
@@ -81,7 +83,7 @@ impl Ahead {
     /// is not what was planned.
     pub(super) fn new(scene: Scene, recovered: bool) -> Self {
         let (scene, next) = (Arc::new(scene), Moment::default());
-        Self { scene, planned: recovered, under_way: false, next }
+        Self { scene, planned: recovered, under_way: false, next, changed: false }
     }
 
     /// A target is known.
@@ -90,6 +92,7 @@ impl Ahead {
         plan: &TargetPlan,
         spread: BTreeMap<multibeam_model::GroupId, f64>,
     ) {
+        self.changed = true;
         let scene = Arc::make_mut(&mut self.scene);
         if let Some(target) = scene.targets.get_mut(plan.target.0 as usize) {
             target.plan = plan.clone();
@@ -114,11 +117,14 @@ impl ActiveRun {
         }
         let known = |target: &super::Target| target.catalog.is_some() || target.refused;
         let scene = || Arc::clone(&self.ahead.scene);
-        let question = if !self.ahead.planned && self.targets.iter().all(known) {
-            Question::Plan(scene())
-        } else if now >= self.ahead.next && self.targets.iter().any(|it| it.catalog.is_some()) {
+        let due = self.ahead.changed || now >= self.ahead.next;
+        // The rest first: it is one play, and a plan is many.
+        let question = if due && self.targets.iter().any(|it| it.catalog.is_some()) {
+            self.ahead.changed = false;
             let scheduler = Box::new(self.scheduler.clone());
             Question::Rest { scheduler, scene: scene(), now }
+        } else if !self.ahead.planned && self.targets.iter().all(known) {
+            Question::Plan(scene())
         } else {
             return None;
         };
@@ -130,7 +136,10 @@ impl ActiveRun {
     /// What came of it, in that time; nothing when it could not be played.
     pub(crate) fn foreseen(&mut self, answer: Option<Answer>, took: Duration, now: Moment) {
         self.ahead.under_way = false;
-        self.ahead.next = now + EVERY.max(took * PAUSE);
+        // A plan comes once, whatever it takes.
+        if !matches!(answer, Some(Answer::Plan(_))) {
+            self.ahead.next = now + EVERY.max(took * PAUSE);
+        }
         // Nothing follows the end.
         match answer.filter(|_| !self.is_told_over()) {
             Some(Answer::Plan(mut targets)) => {
