@@ -16,7 +16,7 @@ use crate::scene::{ClusterScene, Scene};
 /// so that no more groups than these are played.
 const SAMPLES: usize = 40;
 const GROUPS: usize = 200_000;
-const FEWEST: usize = 10;
+const FEWEST: usize = 3;
 
 /// How far durations differ from run to run where nobody knows better: the standard deviation of their
 /// logarithm. With 0.3, two of three specs are within a third of what was expected.

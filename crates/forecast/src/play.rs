@@ -19,6 +19,11 @@ use crate::scene::Scene;
 /// plan expects.
 pub type Takes = BTreeMap<(TargetId, GroupId), Duration>;
 
+/// Events for each group, and besides, after which a schedule counts as endless. A group gives some
+/// ten.
+const EVENTS_PER_GROUP: u64 = 100;
+const EVENTS: u64 = 100_000;
+
 /// Something that will happen.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
@@ -88,10 +93,12 @@ impl<'a> Play<'a> {
         let plans = scene.targets().flat_map(|(id, target)| {
             target.plan.groups.iter().map(move |group| ((id, group.id), group))
         });
+        let plans: BTreeMap<_, _> = plans.collect();
+        let most_events = EVENTS + EVENTS_PER_GROUP * plans.len() as u64;
         Self {
             scene,
             takes,
-            plans: plans.collect(),
+            plans,
             sched,
             now: Moment::default(),
             queue: BTreeMap::new(),
@@ -103,7 +110,7 @@ impl<'a> Play<'a> {
             out: Vec::new(),
             course: Course::default(),
             recorded: None,
-            most_events: u64::MAX,
+            most_events,
         }
     }
 

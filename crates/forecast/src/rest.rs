@@ -11,11 +11,6 @@ use crate::play::{Event, Play, Takes};
 use crate::process::{Process, Stage};
 use crate::scene::Scene;
 
-/// Events for each group, and besides, after which a schedule counts as endless. A group gives some
-/// ten.
-const EVENTS_PER_GROUP: u64 = 100;
-const EVENTS: u64 = 100_000;
-
 /// Plays the rest of a run from the state that its scheduler is in: how long each target still takes
 /// that has not ended. The scheduler goes on by the pace that it has seen so far. `None` where that is
 /// not known: the run is cancelled, has no worker, or its workers have not told yet how they stand.
@@ -36,7 +31,6 @@ pub fn rest(
     steady.keep_widths();
     let mut play = Play::new(scene, &takes, steady);
     play.now = now;
-    play.most_events = EVENTS + EVENTS_PER_GROUP * u64::try_from(takes.len()).ok()?;
     play.go_on_from(scheduler)?;
     play.go()?;
     let begun = now.since(Moment::default());
