@@ -101,7 +101,8 @@ async fn compute(
     let ginkgo = dry_run.suite.ginkgo.with_exact(exact);
 
     let randomize_all = dry_run.suite.suite_config.randomize_all_specs;
-    let probe = steps.probe(randomize_all).await?;
+    let (probe, suite_version) = tokio::join!(steps.probe(randomize_all), steps.suite_version());
+    let probe = probe?;
     if ginkgo.order_may_vary() {
         let again = steps.probe(randomize_all).await?;
         steps::expect_same_order(&probe, &again)?;
@@ -112,7 +113,7 @@ async fn compute(
         arguments: options.options.effective(options.seed),
         seed: options.seed,
         ginkgo,
-        suite_version: steps.suite_version().await,
+        suite_version,
         dry_run: &dry_run,
         probe: &probe,
         lasting: &lasting,

@@ -85,7 +85,8 @@ impl Steps<'_> {
         seed: i64,
         shuffled: bool,
     ) -> Result<(Bytes, Option<Version>), DiscoverError> {
-        let path = self.scratch.join(format!("dry-run-{seed}-{shuffled}.json"));
+        let name = format!("dry-run-{seed}-{shuffled}");
+        let path = self.scratch.join(format!("{name}.json"));
         let report = path.to_str().ok_or_else(|| {
             let name = std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not UTF-8");
             DiscoverError::io(format!("use the cache directory {}", path.display()))(name)
@@ -96,7 +97,7 @@ impl Steps<'_> {
         } else {
             options.dry_run(report, seed)
         };
-        let mut handle = self.start("dry-run.log", args, self.options.timeout).await?;
+        let mut handle = self.start(&format!("{name}.log"), args, self.options.timeout).await?;
         let exit = handle.wait().await;
         if exit == Exit::LeaseExpired {
             return Err(self.timed_out("list its specs", &handle));
@@ -178,22 +179,32 @@ impl Steps<'_> {
         let mut lasting = Neighbours::of(&probe.serial);
         lasting.intersect(&Neighbours::of(dry_run.specs.iter().map(|spec| &spec.header)));
         let selected = selected_among(dry_run, probe);
-        for further in 1..=FURTHER_ORDERS {
-            // With one serial spec to run there is nothing to divide.
-            if selected < 2 || lasting.is_empty() {
+        // With one serial spec to run there is nothing to divide.
+        if selected < 2 || lasting.is_empty() {
+            return Ok(lasting);
+        }
+        // Two are wanted in any case, and each takes as long as a suite takes to begin.
+        let (first, second) = tokio::try_join!(self.further_order(1), self.further_order(2))?;
+        lasting.intersect(&first);
+        let mut before = lasting.clone();
+        lasting.intersect(&second);
+        for further in 3..=FURTHER_ORDERS {
+            if lasting.is_empty() || lasting == before {
                 break;
             }
-            let seed = self.options.seed.wrapping_add(further);
-            let (report, _) = self.dry_run(seed, true).await?;
-            let order = DryRun::parse(&report)
-                .map_err(|source| DiscoverError::DryRunReport { suite: self.suite(), source })?;
-            let before = lasting.clone();
-            lasting.intersect(&Neighbours::of(order.specs.iter().map(|spec| &spec.header)));
-            if further >= 2 && lasting == before {
-                break;
-            }
+            before = lasting.clone();
+            lasting.intersect(&self.further_order(further).await?);
         }
         Ok(lasting)
+    }
+
+    /// Which specs follow each other in another order.
+    async fn further_order(&self, further: i64) -> Result<Neighbours, DiscoverError> {
+        let seed = self.options.seed.wrapping_add(further);
+        let (report, _) = self.dry_run(seed, true).await?;
+        let order = DryRun::parse(&report)
+            .map_err(|source| DiscoverError::DryRunReport { suite: self.suite(), source })?;
+        Ok(Neighbours::of(order.specs.iter().map(|spec| &spec.header)))
     }
 
     /// What `--version` prints, if it looks like a version. `e2e.test` knows the flag; another
