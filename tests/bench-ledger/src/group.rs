@@ -1,4 +1,4 @@
-//! Three aggregators on loopback, as a user starts them: processes of their own, mutual TLS.
+//! Aggregators on loopback, as a user starts them: processes of their own, mutual TLS.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ use crate::Outcome;
 use crate::processes::Process;
 use crate::store::Store;
 
-/// The founding members.
+/// The founding members of a replicated ledger.
 pub(crate) const MEMBERS: u64 = 3;
 
 /// The cluster that all reports are of.
@@ -45,6 +45,7 @@ pub(crate) struct Authority {
 pub(crate) struct Group {
     program: PathBuf,
     dir: PathBuf,
+    founders: u64,
     /// Of the founding members, then of those that may join.
     urls: Vec<String>,
     certificate: PemFiles,
@@ -97,21 +98,27 @@ pub(crate) fn free_urls(count: usize) -> Outcome<Vec<String>> {
 // === impl Group ===
 
 impl Group {
-    /// Starts three members on fresh directories, and waits until they have a leader.
-    pub(crate) async fn start(program: &Path, dir: &Path, pki: &Authority) -> Outcome<Self> {
+    /// Starts so many members on fresh directories, and waits until they have a leader.
+    pub(crate) async fn start(
+        program: &Path,
+        dir: &Path,
+        pki: &Authority,
+        founders: u64,
+    ) -> Outcome<Self> {
         fs::create_dir_all(dir)?;
         let certificate = pki.issue(Role::Aggregator, "bench")?;
         let mut this = Self {
             program: program.to_owned(),
             dir: dir.to_owned(),
-            urls: free_urls(MEMBERS as usize + 1)?,
+            founders,
+            urls: free_urls(founders as usize + 1)?,
             members: BTreeMap::new(),
             worker: security(&pki.issue(Role::Worker, CLUSTER)?)?,
             coordinator: security(&pki.issue(Role::Coordinator, "bench")?)?,
             aggregator: security(&certificate)?,
             certificate,
         };
-        for node in 1..=MEMBERS {
+        for node in 1..=founders {
             this.start_member(node)?;
         }
         this.healthy().await?;
@@ -121,7 +128,7 @@ impl Group {
     /// Starts a founding member, anew or on what it left.
     pub(crate) fn start_member(&mut self, node: u64) -> Outcome<()> {
         let mut args = Vec::new();
-        for (member, url) in (1..=MEMBERS).zip(&self.urls) {
+        for (member, url) in (1..=self.founders).zip(&self.urls) {
             args.extend(["--member".to_owned(), format!("{member}={url}")]);
         }
         self.start_with(node, args)
@@ -166,7 +173,17 @@ impl Group {
 
     /// Ways of workers to the ledger, each with connections of its own.
     pub(crate) fn workers(&self, count: usize) -> Outcome<Vec<Ledger>> {
-        (0..count).map(|_| Ok(Ledger(sized(self.endpoints(&self.worker)?)))).collect()
+        (0..count).map(|_| self.ledger(&self.worker)).collect()
+    }
+
+    /// The way of a worker with these certificates.
+    pub(crate) fn ledger(&self, worker: &Security) -> Outcome<Ledger> {
+        Ok(Ledger(sized(self.endpoints(worker)?)))
+    }
+
+    /// Where the founding members serve.
+    pub(crate) fn urls(&self) -> &[String] {
+        &self.urls[..self.founders as usize]
     }
 
     /// A coordinator's way.

@@ -21,7 +21,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    fn new(elapsed: Duration, mut latencies: Vec<Duration>) -> Self {
+    /// So many items, which took so long one by one and together.
+    pub(crate) fn new(elapsed: Duration, mut latencies: Vec<Duration>) -> Self {
         latencies.sort_unstable();
         Self { elapsed, latencies }
     }

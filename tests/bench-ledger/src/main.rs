@@ -13,10 +13,11 @@ mod reports;
 mod runs;
 mod store;
 mod table;
+mod workers;
 
 use std::error::Error;
 use std::future::pending;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
 use etcd::Etcd;
-use group::{Authority, Group};
+use group::{Authority, Group, MEMBERS};
 use measure::{Bench, Ours, Yardstick};
 use runs::Coordinator;
 
@@ -71,6 +72,24 @@ struct Args {
     /// Make that ledger of usual reports, as shipped: seven times as many as of incompressible ones.
     #[arg(long)]
     usual: bool,
+    /// Workers that a coordinator hands groups out to.
+    #[arg(long, default_value_t = 1_000)]
+    workers: usize,
+    /// Suite processes of each.
+    #[arg(long, default_value_t = 8)]
+    slots: u32,
+    /// Clusters that they are on.
+    #[arg(long, default_value_t = 10)]
+    clusters: usize,
+    /// Specs of their suite.
+    #[arg(long, default_value_t = 100_000)]
+    specs: usize,
+    /// Hand-outs a second; each rate is measured by itself.
+    #[arg(long, value_delimiter = ',', default_value = "250,500,1000,1500")]
+    rates: Vec<f64>,
+    /// Aggregators behind them.
+    #[arg(long, default_value_t = 1)]
+    members: u64,
     /// The seed of the reports.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -92,12 +111,14 @@ enum Measure {
     Trial,
     /// Growth of the disk, and catching up with what has grown.
     CatchUp,
+    /// Hand-outs to many workers, by a coordinator.
+    Workers,
 }
 
 impl Measure {
     /// The trial comes last: it replaces a member.
-    const ALL: [Self; 5] =
-        [Self::Throughput, Self::Latency, Self::Leader, Self::CatchUp, Self::Trial];
+    const ALL: [Self; 6] =
+        [Self::Throughput, Self::Latency, Self::Leader, Self::CatchUp, Self::Trial, Self::Workers];
 }
 
 /// How it is measured.
@@ -162,12 +183,26 @@ fn note(text: &str) {
 async fn run(args: Args) -> Outcome<()> {
     let begun = Instant::now();
     let directory = tempfile::Builder::new().prefix("multibeam-bench-").tempdir_in(&args.dir)?;
-    let pki = Authority::new(directory.path().join("pki"))?;
-    let group = Group::start(&args.multibeam, &directory.path().join("group"), &pki).await?;
+    let dir = directory.path();
+    let (workers, ledger): (Vec<_>, Vec<_>) =
+        args.measures.iter().copied().partition(|it| *it == Measure::Workers);
+    if !ledger.is_empty() {
+        measure_ledger(&args, ledger, dir).await?;
+    }
+    if !workers.is_empty() {
+        measure_workers(&args, &dir.join("workers")).await?;
+    }
+    println!("\nAll of it took {} s.", begun.elapsed().as_secs());
+    Ok(())
+}
+
+async fn measure_ledger(args: &Args, measures: Vec<Measure>, dir: &Path) -> Outcome<()> {
+    let pki = Authority::new(dir.join("pki"))?;
+    let group = Group::start(&args.multibeam, &dir.join("group"), &pki, MEMBERS).await?;
     let version = Etcd::version(&args.etcd);
     let yardstick = match &version {
         Some(_) => {
-            let etcd = Etcd::start(&args.etcd, &directory.path().join("etcd"), &pki).await?;
+            let etcd = Etcd::start(&args.etcd, &dir.join("etcd"), &pki).await?;
             Some(Yardstick { etcd, keys: 0 })
         }
         None => None,
@@ -195,7 +230,7 @@ async fn run(args: Args) -> Outcome<()> {
         "## The replicated ledger\n\n{cpus} processors, three nodes on loopback, {yardstick}."
     );
     let mut rate = 0.0;
-    for measure in args.measures {
+    for measure in measures {
         match measure {
             Measure::Throughput => rate = measure::throughput::measure(&mut bench).await?,
             Measure::Latency => measure::latency::measure(&mut bench, rate).await?,
@@ -206,10 +241,26 @@ async fn run(args: Args) -> Outcome<()> {
                 bench.yardstick = None;
                 measure::catch_up::measure(&mut bench).await?;
             }
+            Measure::Workers => {}
         }
     }
-    println!("\nAll of it took {} s.", begun.elapsed().as_secs());
     Ok(())
+}
+
+async fn measure_workers(args: &Args, dir: &Path) -> Outcome<()> {
+    workers::measure(&workers::Plan {
+        program: args.multibeam.clone(),
+        dir: dir.to_owned(),
+        members: args.members,
+        workers: args.workers,
+        slots: args.slots,
+        clusters: args.clusters,
+        specs: args.specs,
+        rates: args.rates.clone(),
+        seconds: Duration::from_secs(args.seconds),
+        seed: args.seed,
+    })
+    .await
 }
 
 // === impl Payloads ===

@@ -70,7 +70,7 @@ impl Coordinator {
     async fn begin_run(&mut self) -> Outcome<()> {
         self.made += 1;
         let run = run_id(self.made);
-        let spec = serde_json::to_vec(&run_spec())?;
+        let spec = serde_json::to_vec(&run_spec(vec![CLUSTER.to_owned()], PROCESSES))?;
         let at = Timestamp(wall_ns());
         let decide = |decision| Command::Run {
             run: run.clone(),
@@ -157,7 +157,8 @@ fn attempt(group: u32) -> AttemptId {
     AttemptId { target: TARGET, group: GroupId(group), number: 1 }
 }
 
-fn run_spec() -> RunSpec {
+/// A run of one target on these clusters, with one worker of so many processes on each.
+pub(crate) fn run_spec(clusters: Vec<String>, processes: u32) -> RunSpec {
     let suite = SuiteSpec {
         binary: "e2e.test".to_owned(),
         args: Vec::new(),
@@ -169,19 +170,15 @@ fn run_spec() -> RunSpec {
         timeout: Duration::from_secs(24 * 60 * 60),
         flake_attempts: 1,
     };
-    let cluster = ClusterSpec {
-        name: CLUSTER.to_owned(),
-        kubeconfig: None,
-        context: None,
-        workers: 1,
-        processes: PROCESSES,
-    };
+    let serves = (0..).zip(&clusters).map(|(place, _)| place).collect();
+    let cluster =
+        |name| ClusterSpec { name, kubeconfig: None, context: None, workers: 1, processes };
     let target = TargetSpec {
         name: "v1.36".to_owned(),
         dir_name: "v1.36".to_owned(),
         labels: BTreeMap::new(),
         suite,
-        clusters: vec![0],
+        clusters: serves,
     };
     RunSpec {
         mode: None,
@@ -191,7 +188,7 @@ fn run_spec() -> RunSpec {
         fail_fast: false,
         seed: Some(1),
         targets: vec![target],
-        clusters: vec![cluster],
+        clusters: clusters.into_iter().map(cluster).collect(),
         limits: Limits::default(),
         matrix_junit: false,
     }

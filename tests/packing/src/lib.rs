@@ -7,3 +7,4 @@ pub mod conformance;
 pub mod cost;
 pub mod optimum;
 pub mod perturb;
+pub mod plot;
