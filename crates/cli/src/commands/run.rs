@@ -52,7 +52,10 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
         (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results().to_owned()),
         (None, Some(file)) => {
             let elsewhere = args.place.endpoint.is_some();
-            let extent = if elsewhere { Extent::Nothing } else { Extent::Everything };
+            let extent = if elsewhere { Extent::NOTHING } else { Extent::EVERYTHING };
+            // The command line wins, and nothing is written of a run that nobody follows.
+            let results = args.place.results.is_none() && !args.detach;
+            let extent = Extent { results, ..extent };
             let loaded = load(file, args.mode.map(Into::into), extent, color)?;
             let results = loaded.results_at(&args.place).to_owned();
             (loaded.run.clone(), Some(loaded), results)
