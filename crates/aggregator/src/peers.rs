@@ -101,10 +101,6 @@ impl Peers {
             }
             false
         });
-        let is_member = |node| table.members.contains_key(&node);
-        if let Err(error) = self.shared.config.acquaintances.retain(is_member) {
-            tracing::warn!(%error, "cannot write down who is a member no more");
-        }
         for (node, address) in &table.members {
             table.learned.remove(node);
             if !table.links.contains_key(node) {

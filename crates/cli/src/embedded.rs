@@ -86,26 +86,40 @@ impl Embedded {
     /// What went wrong was said.
     pub async fn follow(&mut self, look: Look) -> Result<RunStatus, Exit> {
         let (ledger, tasks) = (&self.ledger, &self.tasks);
-        let failed = tokio::select! {
-            followed = follow(&mut self.served, look, CtrlC::Cancels) => return followed,
-            stopped = ledger.stopped() => match stopped {
-                Ok(()) => {
-                    eprintln!("error: the ledger has stopped");
-                    Exit::ENVIRONMENT
-                }
-                Err(error) => fail(Exit::ENVIRONMENT, &*error),
-            },
-            panicked = tasks.panicked() => fail(Exit::ENVIRONMENT, &panicked),
-        };
-        let run = &self.served.run;
-        eprintln!("  (hint: `multibeam run --resume {run}` goes on with it once that is mended)");
-        Err(failed)
+        let run = self.served.run.clone();
+        let following = follow(&mut self.served, look, CtrlC::Cancels);
+        match unless(failure(ledger, tasks), following).await {
+            Ok(followed) => followed,
+            Err(exit) => {
+                eprintln!(
+                    "  (hint: `multibeam run --resume {run}` goes on with it once that is mended)"
+                );
+                Err(exit)
+            }
+        }
     }
 
-    /// What its targets have taught that are over.
-    #[must_use]
-    pub fn lessons(&self) -> Vec<Lesson> {
-        self.ledger.read(|ledger| ledger.history().lessons())
+    /// What its targets have taught, and what `files` gives, when the run is over. A ledger that stands
+    /// still holds nobody up for longer than it takes to notice that.
+    ///
+    /// # Errors
+    /// When one of the parts has failed; what went wrong was said.
+    pub async fn bring_in<T>(
+        &self,
+        files: impl Future<Output = T>,
+    ) -> Result<(Vec<Lesson>, T), Exit> {
+        let ledger = self.ledger.clone();
+        // It waits for the ledger's lock.
+        let lessons =
+            tokio::task::spawn_blocking(move || ledger.read(|ledger| ledger.history().lessons()));
+        let all = async { (lessons.await.unwrap_or_default(), files.await) };
+        let found = unless(failure(&self.ledger, &self.tasks), all).await;
+        found.inspect_err(|_| {
+            let run = &self.served.run;
+            eprintln!(
+                "  (hint: the run is over: `multibeam results {run}` writes its files once that is mended)"
+            );
+        })
     }
 
     /// Ends everything. What the ledger has stays.
@@ -114,6 +128,31 @@ impl Embedded {
     /// When a part panicked or the ledger could not be closed.
     pub async fn end(self) -> Result<(), Exit> {
         end(self.tasks, self.ledger).await
+    }
+}
+
+/// How one of the parts failed, which was said; waits until one does.
+async fn failure(ledger: &Handle, tasks: &TaskGroup) -> Exit {
+    tokio::select! {
+        stopped = ledger.stopped() => match stopped {
+            Ok(()) => {
+                eprintln!("error: the ledger has stopped");
+                Exit::ENVIRONMENT
+            }
+            Err(error) => fail(Exit::ENVIRONMENT, &*error),
+        },
+        panicked = tasks.panicked() => fail(Exit::ENVIRONMENT, &panicked),
+    }
+}
+
+/// What comes of something that needs all parts, unless one fails first.
+async fn unless<T>(
+    failure: impl Future<Output = Exit>,
+    what: impl Future<Output = T>,
+) -> Result<T, Exit> {
+    tokio::select! {
+        done = what => Ok(done),
+        exit = failure => Err(exit),
     }
 }
 

@@ -18,7 +18,8 @@ use crate::written::Written;
 pub fn check(spec: &RunSpec) -> Result<(), Exit> {
     let mistake = |cluster: &ClusterSpec| {
         let kubeconfig = Path::new(cluster.kubeconfig.as_ref()?);
-        check_kubeconfig(&cluster.name, kubeconfig, cluster.context.as_deref()).err()
+        let found = check_kubeconfig(&cluster.name, kubeconfig, cluster.context.as_deref());
+        found.err().map(|mistake| mistake.message)
     };
     let wrong = spec.clusters.iter().filter_map(|cluster| Some((None, mistake(cluster)?)));
     match Written::Before.say(Severity::Error, Code::BadKubeconfig, wrong) {

@@ -1,5 +1,5 @@
 //! The command lines in `deploy/kubernetes` are ones that the program takes, and operators find all
-//! flags. The units are started by tests/e2e/tests/deploy.rs.
+//! flags. The units are started by tests/e2e/tests/e2e/deploy.rs.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

@@ -33,6 +33,10 @@ use crate::workers::STREAM_QUEUE;
 /// How long a kill waits for the ledger before it goes without.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Lessons that are proposed together, of 128 KiB at most: with one at a time a large import would wait
+/// for hundreds of commits, and with all of it at once everybody else for one.
+const LESSONS_AT_ONCE: usize = 32;
+
 /// The service of one coordinator.
 #[derive(Clone, Debug)]
 pub struct CoordinatorService {
@@ -299,8 +303,9 @@ impl Coordinator for CoordinatorService {
         let _ = self.hub.term()?;
         let history = History::decode(&request.into_inner().history)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        for part in history.lessons().into_iter().flat_map(Lesson::parts) {
-            expect(self.hub.ledger.propose(&[Command::Learn(part)]).await?)?;
+        let lessons = history.lessons().into_iter().flat_map(Lesson::parts).map(Command::Learn);
+        for together in lessons.collect::<Vec<_>>().chunks(LESSONS_AT_ONCE) {
+            expect(self.hub.ledger.propose(together).await?)?;
         }
         Ok(Response::new(wire::LearnResponse {}))
     }

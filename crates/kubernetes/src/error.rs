@@ -191,6 +191,11 @@ impl ClusterError {
         }
     }
 
+    /// Whether the context is wrong in a kubeconfig that can be read.
+    pub fn is_of_context(&self) -> bool {
+        matches!(self, Self::UnknownContext { .. } | Self::IncompleteContext { .. })
+    }
+
     /// Whether the API server gave no answer at all.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. })

@@ -1,5 +1,6 @@
 //! Finds a cluster's entry in the user's kubeconfig files and copies it for the suite processes.
 
+use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,6 +19,22 @@ pub struct Access {
     pub kubeconfig: Option<PathBuf>,
     /// The context in it. None: its current one.
     pub context: Option<String>,
+}
+
+/// Where a context leads, as far as its kubeconfig tells: two that are equal are one cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Server {
+    url: String,
+    /// The same address may be another one behind a proxy,
+    proxy: Option<String>,
+    /// and a gateway may tell clusters apart by the name that TLS asks for.
+    tls_name: Option<String>,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
 }
 
 /// One context of a kubeconfig with the one cluster and user it names; all paths are absolute.
@@ -146,13 +163,17 @@ impl Access {
     }
 }
 
-/// Whether there is a kubeconfig with the wanted context, complete. Nothing is connected to, and no
-/// file that it names (a certificate, say) is looked at.
+/// Whether there is a kubeconfig with the wanted context, complete, and which API server that leads to.
+/// Nothing is connected to, and no file that it names (a certificate, say) is looked at.
 ///
 /// # Errors
 /// If the user's kubeconfig cannot be read, or lacks the context or a part of it.
-pub fn check(access: &Access) -> Result<(), ClusterError> {
-    access.select().map(drop)
+pub fn check(access: &Access) -> Result<Server, ClusterError> {
+    let Selected { kubeconfig, server, .. } = access.select()?;
+    let cluster = kubeconfig.clusters.into_iter().next().and_then(|named| named.cluster);
+    let (proxy, tls_name) =
+        cluster.map(|cluster| (cluster.proxy_url, cluster.tls_server_name)).unwrap_or_default();
+    Ok(Server { url: server.trim_end_matches('/').to_owned(), proxy, tls_name })
 }
 
 /// Writes a kubeconfig that holds nothing but the chosen context, as the current one, for the suite
@@ -282,6 +303,24 @@ users:
         let text = refused(dir.path(), "three");
         assert!(text.contains("cluster `lab`") && text.contains("no context `three`"), "{text}");
         assert!(text.contains("`one`, `two`"), "{text}");
+    }
+
+    #[test]
+    fn contexts_lead_to_servers_and_the_way_there_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = |context| check(&access(dir.path(), Some(context))).unwrap();
+        assert_eq!(server("one"), server("anonymous"), "who asks makes no difference");
+        assert_ne!(server("one"), server("two"));
+        assert_eq!(server("one").to_string(), "https://one:6443");
+        let file = dir.path().join("config");
+        let through =
+            TWO.replace("'https://two:6443'", "'https://one:6443/', proxy-url: 'http://p'");
+        fs::write(&file, through).unwrap();
+        let two = Some("two".into());
+        let two = Access { cluster: "lab".into(), kubeconfig: Some(file), context: two };
+        let through = check(&two).unwrap();
+        assert_eq!(through.to_string(), "https://one:6443");
+        assert_ne!(through, server("one"), "another network");
     }
 
     #[test]

@@ -34,6 +34,6 @@ pub use cleanup::{Baseline, CleanupReport, Scope};
 pub use client::Timeouts;
 pub use cluster::{Cluster, Identity, Readiness};
 pub use error::{ClusterError, Obstacle};
-pub use kubeconfig::Access;
+pub use kubeconfig::{Access, Server};
 pub use lock::{LockError, LockSettings, Member, Policy, RunLock};
 pub use mark::{InvalidMark, SuiteMark};

@@ -13,6 +13,8 @@ pub struct Mention {
     pub what: Mentioned,
     /// Where the path stands.
     pub place: Place,
+    /// Where the context stands that goes with it, if there is one.
+    pub context: Option<Place>,
 }
 
 /// What a run file names.
@@ -39,21 +41,32 @@ pub enum Mentioned {
         /// Nothing means the current context.
         context: Option<String>,
     },
+    /// The directory for all runs.
+    Results {
+        /// The path.
+        path: String,
+    },
 }
 
 /// Mentions in the making. Empty paths are mistakes of their own and are left out.
 #[derive(Debug, Default)]
-pub(crate) struct Mentions(Vec<(Mentioned, Span)>);
+pub(crate) struct Mentions(Vec<(Mentioned, Span, Option<Span>)>);
 
 // === impl Mentions ===
 
 impl Mentions {
     pub(crate) fn add(&mut self, what: Mentioned, at: Span) {
+        self.add_with_context(what, at, None);
+    }
+
+    /// Adds a path with which a context goes that stands somewhere else.
+    pub(crate) fn add_with_context(&mut self, what: Mentioned, at: Span, context: Option<Span>) {
         let (Mentioned::Binary { path, .. }
         | Mentioned::WorkDir { path }
-        | Mentioned::Kubeconfig { path, .. }) = &what;
+        | Mentioned::Kubeconfig { path, .. }
+        | Mentioned::Results { path }) = &what;
         if !path.trim().is_empty() {
-            self.0.push((what, at));
+            self.0.push((what, at, context));
         }
     }
 
@@ -70,7 +83,11 @@ impl Mentions {
 
     /// All of them in the order in which they were made.
     pub(crate) fn placed(self, place: impl Fn(Span) -> Place) -> Vec<Mention> {
-        let placed = self.0.into_iter().map(|(what, at)| Mention { what, place: place(at) });
+        let placed = self.0.into_iter().map(|(what, at, context)| Mention {
+            what,
+            place: place(at),
+            context: context.map(&place),
+        });
         placed.collect()
     }
 }

@@ -11,7 +11,7 @@ use multibeam_document::render::quote;
 use multibeam_document::yaml::Span;
 
 use crate::bounds::MAX_TARGETS;
-use crate::mention::Mentions;
+use crate::mention::{Mentioned, Mentions};
 use crate::name::{self, TARGET_RULE};
 use crate::settings::run::{RawRun, RunFile};
 use crate::settings::suite::RawSuite;
@@ -27,6 +27,9 @@ pub(crate) fn resolve(raw: RawRun, sink: &mut Sink<'_>) -> (RunFile, Mentions) {
     let mut out = Writer::new(sink);
     let mut seen = Seen::default();
     let mut run = raw.run.clone();
+    if let Some(at) = raw.results_dir {
+        seen.mentions.add(Mentioned::Results { path: run.results.dir.clone() }, at);
+    }
     for target in &raw.targets {
         let suite = target.suite.over(&raw.suite);
         suite::check_once(&suite, target, raw.run.certified, &mut out);

@@ -4,6 +4,7 @@ use multibeam_runfile::{Mention, Mentioned, examine};
 
 const TEXT: &str = "apiVersion: multibeam.dev/v1
 kind: Run
+results: {dir: ./runs}
 suite:
   binary: ./e2e.test
 targets:
@@ -21,8 +22,11 @@ fn shown(mention: &Mention) -> (usize, usize, String) {
         Mentioned::Binary { target, path } => format!("{target} runs {path}"),
         Mentioned::WorkDir { path } => format!("in {path}"),
         Mentioned::Kubeconfig { cluster, path, context } => {
-            format!("{cluster} by {path} {}", context.as_deref().unwrap_or_default())
+            let place = mention.context.as_ref();
+            let place = place.map(|place| (place.line, place.column)).unwrap_or_default();
+            format!("{cluster} by {path} {} {place:?}", context.as_deref().unwrap_or_default())
         }
+        Mentioned::Results { path } => format!("results in {path}"),
     };
     (mention.place.line, mention.place.column, what)
 }
@@ -34,13 +38,14 @@ fn all_that_is_named_has_its_place() {
     assert_eq!(file.found.items.len(), 1, "{}", file.found);
     let mentions: Vec<_> = file.mentions.iter().map(shown).collect();
     let expected = [
-        (8, 21, "v1.35 runs ./1.35/e2e.test"),
-        (8, 56, "in ./work"),
-        (10, 44, "c1.35 by ./kube x1.35"),
-        (8, 21, "v1.36 runs ./1.36/e2e.test"),
-        (8, 56, "in ./work"),
-        (10, 44, "c1.36 by ./kube x1.36"),
-        (4, 11, "plain runs ./e2e.test"),
+        (3, 16, "results in ./runs"),
+        (9, 21, "v1.35 runs ./1.35/e2e.test"),
+        (9, 56, "in ./work"),
+        (11, 44, "c1.35 by ./kube x1.35 (11, 61)"),
+        (9, 21, "v1.36 runs ./1.36/e2e.test"),
+        (9, 56, "in ./work"),
+        (11, 44, "c1.36 by ./kube x1.36 (11, 61)"),
+        (5, 11, "plain runs ./e2e.test"),
     ];
     assert_eq!(mentions, expected.map(|(line, column, what)| (line, column, what.to_owned())));
     let (good, mentions) = (TEXT.replace(", kubeconfig: ''", ""), file.mentions);

@@ -26,7 +26,7 @@ pub use junit::{Case, Junit};
 pub use loopback::loopback;
 pub use oracle::assert_rendered_as_by_ginkgo;
 pub use outcome::{Outcome, assert_plain_zoo, assert_same};
-pub use program::{Ended, Program, path as program_path};
+pub use program::{Ended, Program, copy as copy_program, path as program_path};
 pub use report::{Report, SpecLine};
 pub use results::Results;
 pub use runfile::{RunFile, zoo};

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// So many addresses a test program has before it uses those of another one.
-const EACH: u32 = 8;
+const EACH: u32 = 64;
 
 /// An address of this machine that nobody else uses: all of 127.0.0.0/8 is loopback.
 #[must_use]

@@ -1,7 +1,7 @@
 //! The program as a process.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -23,6 +23,14 @@ pub fn path() -> PathBuf {
     let path = test.ancestors().nth(2).unwrap().join("multibeam-under-test");
     assert!(path.is_file(), "no {} (hint: run the tests with cargo test)", path.display());
     path
+}
+
+/// Copies a program that is to be started from its copy. Another process does it: what another test
+/// starts meanwhile would inherit a descriptor that writes to the copy, and nothing runs that somebody
+/// writes to.
+pub fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(copied.success(), "cp {} {}: {copied}", from.display(), to.display());
 }
 
 /// A running program. It is killed when this is dropped; if a test fails, its last words are printed.

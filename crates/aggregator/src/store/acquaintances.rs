@@ -5,6 +5,10 @@
 //! nothing of what was durable. So every directory has a number of its own, drawn when it is first
 //! used and told in each envelope; the others write it down before they hear anything else of it,
 //! and hear nothing of a member that comes with another one.
+//!
+//! What is written down stays, also when the member is removed. Who is a member is a matter of how much
+//! of the log a node has: one that lags would forget a member that was added meanwhile, and take it for
+//! a new one when it comes back empty. So the number of a removed member is used up.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -97,15 +101,15 @@ impl Acquaintances {
         Ok(true)
     }
 
-    /// Forgets those that are members no more.
+    /// Forgets all others: this member goes on alone, in a group with another name, where theirs may be
+    /// given to new ones.
     ///
     /// # Errors
     /// When that cannot be written down.
-    pub fn retain(&self, members: impl Fn(NodeId) -> bool) -> Result<(), StoreError> {
+    pub(super) fn forget_others(&self) -> Result<(), StoreError> {
         let mut known = self.lock();
-        let mut now = known.clone();
-        now.others.retain(|node, _| members(*node));
-        if now == *known { Ok(()) } else { self.put(&mut known, now) }
+        let now = Known { own: known.own, ..Known::default() };
+        self.put(&mut known, now)
     }
 
     fn put(&self, known: &mut Known, now: Known) -> Result<(), StoreError> {
@@ -146,9 +150,10 @@ mod tests {
         let again = Acquaintances::open(dir.path()).unwrap();
         assert_eq!(again.own(), first.own());
         assert!(!again.meet(NodeId(2), 8).unwrap());
-        // Its number may be another one's once it is no member.
-        again.retain(|node| node != NodeId(2)).unwrap();
-        assert!(Acquaintances::open(dir.path()).unwrap().meet(NodeId(2), 8).unwrap());
+        again.forget_others().unwrap();
+        let alone = Acquaintances::open(dir.path()).unwrap();
+        assert_eq!(alone.own(), first.own());
+        assert!(alone.meet(NodeId(2), 8).unwrap(), "it is one of another group");
     }
 
     #[test]

@@ -10,11 +10,11 @@ use multibeam_ledger::node::members::Member;
 use multibeam_model::command::Command;
 use sled::Batch;
 
-use super::StoreError;
 use super::disk::{Disk, Identity};
 use super::durable::Store;
 use super::engine::{Found, Writer};
 use super::layout;
+use super::{Acquaintances, StoreError};
 
 /// What a node begins alone with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,7 @@ pub fn restore_alone(dir: &Path, group: &str, address: Option<&str>) -> Result<A
     let (committed, last) = (record.hard.commit.max(record.base.index), record.last);
     let batch = store.without_others()?;
     content.record.state = Some(store.part(&state)?);
+    Acquaintances::open(dir)?.forget_others()?;
     store.switch(content, batch, true)?;
     Ok(Alone { node: old.node, group: group.to_owned(), committed, last })
 }

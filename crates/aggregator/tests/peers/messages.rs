@@ -61,6 +61,9 @@ async fn one_that_comes_back_with_another_directory_is_not_heard() {
     let (a, mut b) = (member(1), member(2));
     a.knows(&[(2, &b.address)]);
     let last = flows(&a, &mut b, 1).await;
+    // Whoever is a member: a state that lags does not know of one that was added since.
+    b.knows(&[(1, &a.address)]);
+    b.knows(&[]);
     a.stop().await;
     let empty = |config: &mut PeerConfig| {
         config.acquaintances = Arc::new(Acquaintances::unwritten(99));

@@ -18,7 +18,7 @@ const FORMAT: u32 = 1;
 /// Says whether a run file or a product file is good, or prints the schema of such files.
 #[must_use]
 pub fn run(args: &CheckArgs, color: ColorChoice) -> Exit {
-    let extent = if args.file_only { Extent::Nothing } else { Extent::Everything };
+    let extent = if args.file_only { Extent::NOTHING } else { Extent::EVERYTHING };
     match &args.file {
         // The command line asks for one of the two.
         None => {

@@ -18,7 +18,7 @@ pub(crate) const SEED: i64 = 1;
 pub fn run(args: &ListArgs, color: ColorChoice) -> Exit {
     let mode = args.mode.map(Into::into);
     // Of other targets than the chosen one nothing needs to be here.
-    let extent = if args.target.is_some() { Extent::Nothing } else { Extent::Suites };
+    let extent = if args.target.is_some() { Extent::NOTHING } else { Extent::SUITES };
     let loaded = match load::load(&args.file, mode, extent, color) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,

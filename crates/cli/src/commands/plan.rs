@@ -29,7 +29,7 @@ pub fn run(args: &PlanArgs, color: ColorChoice) -> Exit {
 }
 
 fn planned(args: &PlanArgs, color: ColorChoice) -> Result<(), Exit> {
-    let loaded = load::load(&args.file, args.mode.map(Into::into), Extent::Suites, color)?;
+    let loaded = load::load(&args.file, args.mode.map(Into::into), Extent::SUITES, color)?;
     let history = history::recall(&args.place, loaded.results_at(&args.place))?;
     let run = &loaded.run;
     let all: Vec<usize> = (0..run.targets.len()).collect();

@@ -52,7 +52,10 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
         (Some(run), _) => (failures_of(&args, run).await?, None, args.place.results().to_owned()),
         (None, Some(file)) => {
             let elsewhere = args.place.endpoint.is_some();
-            let extent = if elsewhere { Extent::Nothing } else { Extent::Everything };
+            let extent = if elsewhere { Extent::NOTHING } else { Extent::EVERYTHING };
+            // The command line wins, and nothing is written of a run that nobody follows.
+            let results = args.place.results.is_none() && !args.detach;
+            let extent = Extent { results, ..extent };
             let loaded = load(file, args.mode.map(Into::into), extent, color)?;
             let results = loaded.results_at(&args.place).to_owned();
             (loaded.run.clone(), Some(loaded), results)
@@ -127,22 +130,19 @@ async fn here(start: Start, directory: RunDirectory, look: Look) -> Result<(), E
     let history = LocalHistory::of(directory.results());
     let mut embedded = Embedded::start(start, &directory, history.recall()).await?;
     let followed = embedded.follow(look).await;
-    if followed.is_ok() {
-        history.keep(&embedded.lessons());
-    }
     let served = &embedded.served;
-    let written = fetch_all(&served.results, &served.run, directory.path());
-    let status = match followed {
-        Ok(status) => status,
+    let files = fetch_all(&served.results, &served.run, directory.path());
+    let brought_in = match followed {
+        Ok(status) => embedded.bring_in(files).await.map(|found| (status, found)),
         Err(exit) => {
             // What there is, unless the ledger itself is what failed.
-            let _ = tokio::time::timeout(LAST_WORDS, written).await;
-            let _ = embedded.end().await;
-            return Err(exit);
+            let _ = tokio::time::timeout(LAST_WORDS, files).await;
+            Err(exit)
         }
     };
-    let written = written.await;
     let ended = embedded.end().await;
+    let (status, (lessons, written)) = brought_in?;
+    history.keep(&lessons);
     let summary = written.map_err(|error| unwritten(&error, &directory.name()))?;
     ended?;
     show_end(&status, &summary, directory.path(), look);

@@ -1,9 +1,10 @@
 //! The hub without a ledger: what it is told and what its runs then know.
 
+mod preparing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::adopt::AdoptedProcess;
-use multibeam_model::link::Prepared;
 use multibeam_model::run::{ClusterSpec, RunSpec, SuiteSpec, TargetSpec};
 use multibeam_model::{ProcessId, ProcessNumber, SessionId, TargetId};
 use multibeam_proto::coordinator::v1 as wire;
@@ -228,73 +229,6 @@ async fn a_run_says_which_clusters_nobody_has_come_from() {
         let said = ["waiting for a worker of cluster a, c"];
         assert_eq!(run.watch().status.warnings, said, "it is said once");
     }
-}
-
-/// A worker is done with the run's only target; its suite and catalog have this digest.
-fn prepared(hub: &mut Task, name: &str, number: u64, digest: &str) {
-    let prepared = Prepared {
-        suite_digest: digest.to_owned(),
-        catalog_digest: digest.to_owned(),
-        cluster: None,
-    };
-    let (run, target) = (RunId("r".into()), TargetId(0));
-    say(hub, name, number, WorkerMessage::Prepared { run, target, result: Ok(prepared) });
-}
-
-/// Whether the run is over, and its warnings.
-fn stand(hub: &mut Task) -> (bool, Vec<String>) {
-    let run = hub.runs.get(&RunId("r".into())).unwrap();
-    (run.is_over(), run.watch().status.warnings)
-}
-
-#[tokio::test]
-async fn a_worker_with_another_suite_is_refused_and_the_others_go_on() {
-    let mut hub = hub();
-    connect(&mut hub, "a-1", "a");
-    begin(&mut hub, "r", &["a"]);
-    prepared(&mut hub, "a-1", 1, "old");
-    let mut stream = listen(&mut hub, "a-2");
-    prepared(&mut hub, "a-2", 1, "new");
-    let (over, warnings) = stand(&mut hub);
-    assert!(!over);
-    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
-    for part in ["worker a-2 cannot serve target t", "SHA-256 new", "worker a-1 has old", "hint"] {
-        assert!(warning.contains(part), "{part:?} in {warning}");
-    }
-    // The first one is gone before anybody has its catalog: the other is as good as any.
-    let mut asked = || {
-        let sent = sent(&mut stream).into_iter();
-        sent.filter(|it| !matches!(it, CoordinatorMessage::Welcome { .. })).collect::<Vec<_>>()
-    };
-    let before = asked();
-    assert!(matches!(before[..], [CoordinatorMessage::Prepare(_)]), "{before:?}");
-    let now = hub.clock.now();
-    hub.with_run(&RunId("r".into()), |run| run.worker_lost(&worker("a-1"), "silent", now));
-    assert_eq!(asked(), before, "it is asked again");
-    prepared(&mut hub, "a-2", 2, "new");
-    assert_eq!(stand(&mut hub).1.len(), 1);
-    let catalog = asked();
-    assert!(matches!(catalog[..], [CoordinatorMessage::SendCatalog { .. }]), "{catalog:?}");
-}
-
-#[tokio::test]
-async fn a_target_without_a_worker_that_has_its_suite_ends() {
-    let mut hub = hub();
-    connect(&mut hub, "a-1", "a");
-    connect(&mut hub, "b-1", "b");
-    let begin = Begin {
-        catalogs: BTreeMap::from([(TargetId(0), "old".to_owned())]),
-        ..a_run("r", &["a", "b"])
-    };
-    let (reply, mut answer) = oneshot::channel();
-    hub.handle(ToHub::Begin(Box::new(begin), reply));
-    assert!(answer.try_recv().unwrap().is_ok());
-    prepared(&mut hub, "a-1", 1, "new");
-    assert!(!stand(&mut hub).0, "the other worker may have the old suite");
-    prepared(&mut hub, "b-1", 1, "newer");
-    let (over, warnings) = stand(&mut hub);
-    assert!(over && warnings.len() == 2, "{warnings:?}");
-    assert!(warnings[1].contains("not the one that this run began with"), "{warnings:?}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod lessons;
 mod outlook;
 mod perform;
 mod prepare;
+mod refuse;
 mod spans;
 mod tell;
 mod workers;
@@ -121,6 +122,10 @@ struct Target {
     ready: BTreeSet<WorkerId>,
     /// Workers that have another suite.
     strangers: BTreeSet<WorkerId>,
+    /// Workers that cannot prepare it, and why.
+    unable: BTreeMap<WorkerId, String>,
+    /// Clusters that cannot serve it.
+    out: BTreeSet<ClusterId>,
     /// The digest of the catalog that the ledger has from before a resume.
     admitted: Option<String>,
     /// The first of its clusters that told its version, and that version.
@@ -270,6 +275,7 @@ impl ActiveRun {
     pub(crate) fn tick(&mut self, now: Moment) {
         if self.roll_call.take_if(|at| *at <= now).is_some() {
             self.call_the_roll();
+            self.refuse_clusters(now);
         }
         self.schedule(Input::Tick, now);
     }
@@ -402,6 +408,11 @@ impl ActiveRun {
 
     fn catalog_of(&self, target: TargetId) -> Option<&Catalog> {
         self.targets.get(target.0 as usize)?.catalog.as_deref()
+    }
+
+    fn target_ids(&self) -> impl Iterator<Item = TargetId> + use<> {
+        let count = u32::try_from(self.targets.len());
+        (0..count.expect("a run has a bounded number of targets")).map(TargetId)
     }
 
     fn target_mut(&mut self, target: TargetId) -> Option<&mut Target> {

@@ -7,10 +7,9 @@ use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::command::Decision;
 use multibeam_model::event::{What, Work};
 use multibeam_model::link::{ClusterIdentity, CoordinatorMessage, Prepare, PrepareError, Prepared};
-use multibeam_model::outcome::Verdict;
 use multibeam_model::plan::TargetPlan;
 use multibeam_model::run::TargetSpec;
-use multibeam_model::{Cause, ClusterId, Moment, TargetId, WorkerId};
+use multibeam_model::{ClusterId, Moment, TargetId, WorkerId};
 use multibeam_sched::Input;
 
 use super::{ActiveRun, Target};
@@ -54,7 +53,7 @@ impl ActiveRun {
             Ok(prepared) => prepared,
             Err(PrepareError { message, .. }) => {
                 self.ask_another_for_catalog(target, worker);
-                return self.refuse_cluster(target, cluster, message, now);
+                return self.is_unable(target, worker, cluster, message, now);
             }
         };
         // Which of two clusters is the wrong one nobody here can know.
@@ -68,6 +67,7 @@ impl ActiveRun {
             return self.refuse_worker(target, worker, reason, now);
         }
         state.strangers.remove(worker);
+        state.unable.remove(worker);
         state.ready.insert(worker.clone());
         if state.first.is_none() {
             state.first = Some((worker.clone(), mine.0, mine.1));
@@ -135,9 +135,8 @@ impl ActiveRun {
 
     /// A worker that was to send catalogs is gone: another one that has them does.
     pub(super) fn ask_another_for_catalogs(&mut self, gone: &WorkerId) {
-        for place in 0..self.targets.len() {
-            let place = u32::try_from(place).expect("a run has a bounded number of targets");
-            self.ask_another_for_catalog(TargetId(place), gone);
+        for target in self.target_ids() {
+            self.ask_another_for_catalog(target, gone);
         }
     }
 
@@ -146,6 +145,7 @@ impl ActiveRun {
         let Some(target) = self.targets.get_mut(id.0 as usize) else { return };
         target.ready.remove(gone);
         target.strangers.remove(gone);
+        target.unable.remove(gone);
         let Some((first, ..)) = target.first.as_mut().filter(|_| target.catalog.is_none()) else {
             return;
         };
@@ -231,52 +231,6 @@ impl ActiveRun {
         let longest = plan.groups.iter().map(|group| group.expected).max().unwrap_or_default();
         let share = u32::try_from(clusters.len()).unwrap_or(1).max(1);
         (parallel / slots.max(1) + serial / share).max(longest)
-    }
-
-    fn refuse_cluster(
-        &mut self,
-        target: TargetId,
-        cluster: ClusterId,
-        reason: String,
-        now: Moment,
-    ) {
-        let name = self.cluster_name(cluster).to_owned();
-        self.warn_of_refusal(&format!("cluster {name}"), target, &reason);
-        self.schedule(Input::ClusterRefused { target, cluster, reason }, now);
-    }
-
-    /// A worker has another suite than the target: the others go on without it. When all that there are
-    /// have another one than the run began with, nobody is left to wait for.
-    fn refuse_worker(&mut self, target: TargetId, worker: &WorkerId, reason: String, now: Moment) {
-        self.warn_of_refusal(&format!("worker {worker}"), target, &reason);
-        let Some(clusters) = self.spec.targets.get(target.0 as usize).map(|it| &it.clusters) else {
-            return;
-        };
-        let serving: Vec<(&WorkerId, &ClusterId)> =
-            self.workers.iter().filter(|(_, cluster)| clusters.contains(&cluster.0)).collect();
-        let complete =
-            clusters.iter().all(|cluster| serving.iter().any(|(_, serves)| serves.0 == *cluster));
-        let Some(state) = self.targets.get_mut(target.0 as usize) else { return };
-        state.strangers.insert(worker.clone());
-        let strangers_only = serving.iter().all(|(worker, _)| state.strangers.contains(*worker));
-        if state.first.is_none() && complete && strangers_only {
-            self.refuse_target(target, reason, now);
-        }
-    }
-
-    fn warn_of_refusal(&mut self, who: &str, target: TargetId, reason: &str) {
-        let Some(target) = self.spec.targets.get(target.0 as usize) else { return };
-        let message = format!("{who} cannot serve target {}: {reason}", target.name);
-        self.show(What::Warning { message });
-    }
-
-    pub(super) fn refuse_target(&mut self, target: TargetId, reason: String, now: Moment) {
-        if let Some(state) = self.target_mut(target) {
-            state.refused = true;
-        }
-        let cause = Cause::Refused(reason);
-        let verdict = Verdict::Environment;
-        self.schedule(Input::TargetRefused { target, cause, verdict }, now);
     }
 }
 

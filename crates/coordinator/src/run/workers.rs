@@ -48,6 +48,7 @@ impl ActiveRun {
         let reason = reason.to_owned();
         self.show(What::WorkerLeft { worker: worker.0.clone(), cluster, reason });
         self.ask_another_for_catalogs(worker);
+        self.refuse_clusters(now);
         if self.unready.remove(worker) {
             // What it could not see may be there for the others.
             self.readiness(cluster, "", now);

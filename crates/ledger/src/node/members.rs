@@ -21,7 +21,8 @@ pub struct Member {
 pub enum MemberChange {
     /// A new member begins to follow. It gets a vote by itself once it has caught up.
     Add {
-        /// Its number; one that was removed must not come back under its old one.
+        /// Its number; that of a member which was removed is used up, the others do not hear a new one
+        /// under it.
         id: NodeId,
         /// Where it is reached.
         address: String,

@@ -91,7 +91,8 @@ pub(super) fn resolve(
                 if let (true, Some(path), Some(at)) = (first, &kubeconfig, &entry.kubeconfig) {
                     let (cluster, path) = (name.clone(), path.clone());
                     let what = Mentioned::Kubeconfig { cluster, path, context: context.clone() };
-                    seen.mentions.add(what, at.span);
+                    let context = entry.context.as_ref().map(|context| context.span);
+                    seen.mentions.add_with_context(what, at.span, context);
                 }
             }
             let Size { workers, processes } = size;

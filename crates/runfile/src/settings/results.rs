@@ -2,7 +2,7 @@
 
 use multibeam_document::diagnostic::{Code, Sink};
 use multibeam_document::table::{Object, Ty, optional};
-use multibeam_document::yaml::Node;
+use multibeam_document::yaml::{Node, Span};
 use serde::{Deserialize, Serialize};
 
 use super::text;
@@ -40,13 +40,14 @@ pub struct Results {
     pub matrix_junit: bool,
 }
 
-/// Reads `results` of the run, if it is there.
-pub(crate) fn read(run: &Node, sink: &mut Sink<'_>) -> Results {
+/// Reads `results` of the run, if it is there, and says where its directory stands.
+pub(crate) fn read(run: &Node, sink: &mut Sink<'_>) -> (Results, Option<Span>) {
     let mut results = Results { dir: DEFAULT_RESULTS_DIR.to_owned(), matrix_junit: false };
     let Some(node) = run.get("results") else {
-        return results;
+        return (results, None);
     };
-    if let Some(template) = text(node, "dir", Scope::Run, sink) {
+    let dir = text(node, "dir", Scope::Run, sink);
+    if let Some(template) = &dir {
         results.dir = template.expand(&Row::new(), 0);
         if results.dir.trim().is_empty() {
             let hint = "write \".\" for the directory of the run file".to_owned();
@@ -54,5 +55,5 @@ pub(crate) fn read(run: &Node, sink: &mut Sink<'_>) -> Results {
         }
     }
     results.matrix_junit = node.get("matrixJUnit").and_then(Node::boolean).unwrap_or(false);
-    results
+    (results, dir.map(|template| template.span))
 }

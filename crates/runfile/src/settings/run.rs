@@ -3,7 +3,7 @@
 use multibeam_document::diagnostic::{Code, Sink};
 use multibeam_document::render::quote;
 use multibeam_document::table::{Object, Ty, optional, required};
-use multibeam_document::yaml::{Node, Spanned};
+use multibeam_document::yaml::{Node, Span, Spanned};
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{PROCESSES, WORKERS};
@@ -137,6 +137,8 @@ pub struct RunFile {
 pub(crate) struct RawRun {
     /// Everything but the targets.
     pub(crate) run: RunFile,
+    /// Where `results.dir` stands.
+    pub(crate) results_dir: Option<Span>,
     pub(crate) suite: RawSuite,
     pub(crate) processes: Option<u32>,
     pub(crate) workers: Option<u32>,
@@ -153,6 +155,7 @@ pub(crate) fn read(node: &Node, mode: Option<Mode>, sink: &mut Sink<'_>) -> RawR
         Some("off") => Cleanup::Off,
         _ => Cleanup::Auto,
     };
+    let (results, results_dir) = results::read(node, sink);
     let run = RunFile {
         api_version: API_VERSION.to_owned(),
         name: name(node, sink),
@@ -164,12 +167,13 @@ pub(crate) fn read(node: &Node, mode: Option<Mode>, sink: &mut Sink<'_>) -> RawR
         concurrency: concurrency::read(node, sink),
         limits: limits::read(node, sink),
         cleanup,
-        results: results::read(node, sink),
+        results,
         targets: Vec::new(),
     };
     let suite = suite::read(node, sink);
     let mut raw = RawRun {
         run,
+        results_dir,
         suite,
         processes: None,
         workers: None,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use multibeam_kubernetes::cleanup::{Entry, clean_up};
 use multibeam_kubernetes::kubeconfig::{self, write_private};
 use multibeam_kubernetes::{
-    Access, Baseline, Cluster, LockSettings, Member, Policy, Readiness, RunLock, Scope, SuiteMark,
-    Timeouts,
+    Access, Baseline, Cluster, LockSettings, Member, Policy, Readiness, RunLock, Scope, Server,
+    SuiteMark, Timeouts,
 };
 use multibeam_model::RunId;
 use multibeam_model::link::{ClusterIdentity, PrepareError};
@@ -54,22 +54,34 @@ impl Probing {
     }
 }
 
+/// What is wrong with how a cluster is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessMistake {
+    /// Whether it is the context, in a kubeconfig that can be read.
+    pub in_context: bool,
+    /// For people.
+    pub message: String,
+}
+
 /// Whether a worker of this cluster can use a kubeconfig and its context, as far as that shows without
-/// connecting to anything.
+/// connecting to anything, and where that would lead it.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// What is wrong with it.
 pub fn check_kubeconfig(
     cluster: &str,
     kubeconfig: &Path,
     context: Option<&str>,
-) -> Result<(), String> {
+) -> Result<Server, AccessMistake> {
     let access = Access {
         cluster: cluster.to_owned(),
         kubeconfig: Some(kubeconfig.to_owned()),
         context: context.map(str::to_owned),
     };
-    kubeconfig::check(&access).map_err(|error| error.to_string())
+    kubeconfig::check(&access).map_err(|error| AccessMistake {
+        in_context: error.is_of_context(),
+        message: error.to_string(),
+    })
 }
 
 /// A connection to the worker's cluster.

@@ -34,8 +34,9 @@ use multibeam_rt::tasks::TaskGroup;
 use multibeam_rt::trace::Inject;
 use tokio::sync::{mpsc, watch};
 
-pub use cluster::{Probing, check_kubeconfig};
+pub use cluster::{AccessMistake, Probing, check_kubeconfig};
 use link::{Link, Received};
+pub use multibeam_kubernetes::Server;
 pub use prepare::{check_binary, discover_suite};
 use runs::Runs;
 pub use starts::Starts;

@@ -12,24 +12,24 @@ use tokio::runtime::Runtime;
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/multibeam-run";
 
 /// Where the stand-ins run.
-pub struct Lab(Runtime);
+pub(crate) struct Lab(Runtime);
 
 /// A cluster.
-pub struct Cluster<'a> {
+pub(crate) struct Cluster<'a> {
     lab: &'a Lab,
-    pub name: &'static str,
-    pub server: StandIn,
-    pub kubeconfig: PathBuf,
+    pub(crate) name: &'static str,
+    pub(crate) server: StandIn,
+    pub(crate) kubeconfig: PathBuf,
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         Self(runtime.worker_threads(1).enable_all().build().unwrap())
     }
 
     /// A cluster that lets a token in.
-    pub fn cluster(&self, name: &'static str) -> Cluster<'_> {
+    pub(crate) fn cluster(&self, name: &'static str) -> Cluster<'_> {
         let server = self.0.block_on(StandIn::start_with(Options::default()));
         let identity = json!({"metadata": {"uid": format!("uid-of-{name}")}});
         server.objects(|objects| {
@@ -44,28 +44,28 @@ impl Lab {
 
 impl Cluster<'_> {
     /// As it stands in a run file.
-    pub fn entry(&self) -> Value {
+    pub(crate) fn entry(&self) -> Value {
         json!({"name": self.name, "kubeconfig": self.kubeconfig})
     }
 
     /// Closes its port and breaks all connections.
-    pub fn die(&mut self) {
+    pub(crate) fn die(&mut self) {
         self.lab.0.block_on(self.server.die());
     }
 
     /// Refuses everybody.
-    pub fn refuse_all(&self) {
+    pub(crate) fn refuse_all(&self) {
         self.server.on(|_, _| Some(Reply::failure(401, "Unauthorized", "Unauthorized")));
     }
 
     /// Who holds it.
-    pub fn holder(&self) -> Option<String> {
+    pub(crate) fn holder(&self) -> Option<String> {
         let lease = self.server.objects(|objects| objects.all.get(LEASE).cloned())?;
         Some(lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Puts a namespace there that looks as if `manager` had made it.
-    pub fn leave(&self, namespace: &str, manager: &str) {
+    pub(crate) fn leave(&self, namespace: &str, manager: &str) {
         let managed = json!([{"manager": manager, "operation": "Update", "apiVersion": "v1",
             "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": {}}]);
         let metadata = json!({"labels": {"e2e-run": "run-x"}, "managedFields": managed});
@@ -74,7 +74,7 @@ impl Cluster<'_> {
     }
 
     /// Whether a namespace is there and not on its way out.
-    pub fn has(&self, namespace: &str) -> bool {
+    pub(crate) fn has(&self, namespace: &str) -> bool {
         let found = self.server.objects(|objects| {
             objects.all.get(&format!("/api/v1/namespaces/{namespace}")).cloned()
         });
@@ -82,7 +82,7 @@ impl Cluster<'_> {
     }
 
     /// Notes when a namespace is deleted, in nanoseconds since 1970.
-    pub fn note_deletion(&self, namespace: &'static str) -> Arc<Mutex<Option<i64>>> {
+    pub(crate) fn note_deletion(&self, namespace: &'static str) -> Arc<Mutex<Option<i64>>> {
         let noted = Arc::new(Mutex::new(None));
         let note = Arc::clone(&noted);
         self.server.on(move |asked, _| {
@@ -97,7 +97,7 @@ impl Cluster<'_> {
 }
 
 /// A run of the conformance-shaped suite with clusters; `scale` divides its durations.
-pub fn shaped(scale: u32) -> RunFile {
+pub(crate) fn shaped(scale: u32) -> RunFile {
     RunFile::new(&suites::shaped(suites::KUBERNETES))
         .env("SHAPED_SCALE", &scale.to_string())
         .env("SHAPED_NEEDS_API", "1")
@@ -105,13 +105,13 @@ pub fn shaped(scale: u32) -> RunFile {
 }
 
 /// A target with these clusters.
-pub fn target(name: &str, clusters: &[&Cluster<'_>]) -> Value {
+pub(crate) fn target(name: &str, clusters: &[&Cluster<'_>]) -> Value {
     let clusters: Vec<Value> = clusters.iter().map(|cluster| cluster.entry()).collect();
     json!({"name": name, "clusters": clusters})
 }
 
 /// The mode of a file.
-pub fn mode(path: &Path) -> u32 {
+pub(crate) fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

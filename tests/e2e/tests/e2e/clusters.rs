@@ -1,15 +1,13 @@
 //! Runs on clusters with API servers: holding them, losing them, refusing them, cleaning them up.
-#![allow(unreachable_pub, clippy::unwrap_used, reason = "tests")]
-
-mod lab;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lab::{Cluster, Lab, mode, shaped, target};
 use multibeam_e2e::{Ended, Program, Results, RunFile, Scratch, trace, wait_for};
 use nix::sys::signal::Signal;
 use serde_json::json;
+
+use crate::support::lab::{Cluster, Lab, mode, shaped, target};
 
 /// A part of the suite that is soon over: 40 specs, 8 of them Serial.
 const FOCUS: &str = r"\[sig-(auth|cli|instrumentation|scheduling)\]";

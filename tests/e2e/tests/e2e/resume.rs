@@ -1,15 +1,14 @@
 //! What is left when a part is killed at any moment, and how the run goes on.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod processes;
 
 use std::collections::BTreeSet;
 
 use multibeam_e2e::{
-    Ended, Program, Results, RunFile, Scratch, assert_rendered_as_by_ginkgo, suites, trace,
-    wait_for,
+    Ended, Program, Results, RunFile, Scratch, assert_rendered_as_by_ginkgo, copy_program, suites,
+    trace, wait_for,
 };
 use nix::sys::signal::Signal;
+
+use crate::support::processes;
 
 const VERSION: &str = suites::KUBERNETES;
 const CLUSTERS: [&str; 2] = ["a", "b"];
@@ -194,7 +193,7 @@ fn a_resume_waits_for_what_is_still_alive() {
 fn another_suite_refuses_to_resume() {
     let scratch = Scratch::new();
     let suite = scratch.path().join("suite.test");
-    std::fs::copy(suites::shaped(VERSION), &suite).unwrap();
+    copy_program(&suites::shaped(VERSION), &suite);
     let binary = suite.to_str().unwrap();
     let file = file(600).set(&["suite", "binary"], binary);
     let mut program = start(&scratch, file);
@@ -204,7 +203,7 @@ fn another_suite_refuses_to_resume() {
 
     let replace = |version: &str| {
         std::fs::remove_file(&suite).unwrap();
-        std::fs::copy(suites::shaped(version), &suite).unwrap();
+        copy_program(&suites::shaped(version), &suite);
     };
     replace(suites::NEWEST);
     let refused = resume(&scratch, &[]).expect(4);

@@ -1,10 +1,10 @@
 //! Bad input gets a clear error, and nothing is lost.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
-use std::process::Command;
 
-use multibeam_e2e::{Ended, Program, RunFile, Scratch, program_path, suites, trace, zoo};
+use multibeam_e2e::{
+    Ended, Program, RunFile, Scratch, copy_program, program_path, suites, trace, zoo,
+};
 use serde_json::json;
 
 const VERSION: &str = suites::KUBERNETES;
@@ -213,9 +213,7 @@ fn data_of_another_version() {
 fn a_program_that_was_removed_while_it_runs() {
     let scratch = Scratch::new();
     let copy = scratch.path().join("multibeam");
-    // By another program: what another test starts meanwhile would inherit a descriptor that writes to
-    // the copy, and nothing runs that somebody writes to.
-    assert!(Command::new("cp").arg(program_path()).arg(&copy).status().unwrap().success());
+    copy_program(&program_path(), &copy);
     let file = zoo(VERSION).set(&["suite", "focus"], json!(["passes \\[Conformance"]));
     let file = scratch.run_file("run.yaml", file.target("zoo", &["a"]));
     let args = ["run", "--plain", "-f", file.to_str().unwrap()];

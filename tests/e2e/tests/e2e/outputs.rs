@@ -1,5 +1,4 @@
 //! The files of a run, for every Ginkgo version.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 

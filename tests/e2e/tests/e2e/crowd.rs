@@ -1,5 +1,4 @@
 //! How much runs on a cluster at once, as the run file says.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 

@@ -1,13 +1,11 @@
 //! Three aggregators, a coordinator, and workers as processes of their own: any one of the
 //! aggregators may die, hang, or be replaced while a run goes on, and nothing is lost.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod trio;
 
 use multibeam_e2e::{Program, RunFile, assert_rendered_as_by_ginkgo, suites, trace, wait_for};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use trio::{CLUSTERS, System, certificate, words};
+
+use crate::support::trio::{CLUSTERS, System, certificate, words};
 
 const VERSION: &str = suites::KUBERNETES;
 

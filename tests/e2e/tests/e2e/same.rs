@@ -1,5 +1,4 @@
 //! The zoo run by `ginkgo -p` and by multibeam gives the same.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,12 +1,10 @@
 //! The directory of an aggregator in the hands of its operator: checked, backed up, restored, and
 //! what a survivor has when the majority is gone.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod trio;
 
 use multibeam_e2e::{Ended, Results, RunFile, Scratch, suites, wait_for, zoo};
 use serde_json::{Value, json};
-use trio::{CLUSTERS, System, certificate, words};
+
+use crate::support::trio::{CLUSTERS, System, certificate, words};
 
 /// Some specs of the zoo, failures among them.
 fn file() -> RunFile {

@@ -1,5 +1,4 @@
 //! A standing system with three aggregators, each service a process of its own, over mTLS.
-#![allow(dead_code, reason = "not every test needs everything")]
 
 use std::path::PathBuf;
 

@@ -5,14 +5,14 @@
 //! What is cut is cut silently: no connection breaks, so that only silence tells. Needs root and
 //! network namespaces; skipped, which is told, where these are not to be had, or failed where
 //! `MULTIBEAM_NETWORK_TESTS=required` says that they must be.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod netns;
 
 use std::time::Duration;
 
-use netns::{AGGREGATORS, COORDINATORS, Fault, IN_OFFICE, STANDING_BY, Suite, System, WORKERS};
 use nix::sys::signal::Signal;
+
+use crate::support::netns::{
+    AGGREGATORS, COORDINATORS, Fault, IN_OFFICE, STANDING_BY, Suite, System, WORKERS,
+};
 
 /// Longer than any fault here lasts, so that no worker is given up.
 const LONG: &str = "2m";

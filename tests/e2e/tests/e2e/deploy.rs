@@ -1,21 +1,17 @@
 //! The units in deploy/systemd, with the examples of their environment, start a whole system: three
 //! aggregators, two coordinators, and a worker for each of two clusters, set up as deploy/README.md
 //! says. Only addresses are other ones, since all hosts are this machine.
-#![allow(unreachable_pub, clippy::unwrap_used, reason = "tests")]
-
-#[allow(dead_code, reason = "not every test needs everything")]
-mod lab;
-mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use lab::{Cluster, Lab, shaped};
 use multibeam_e2e::{
     Program, Results, Scratch, assert_rendered_as_by_ginkgo, suites, trace, wait_for,
 };
 use serde_json::json;
-use units::{Installed, Service, Site};
+
+use crate::support::lab::{Cluster, Lab, shaped};
+use crate::support::units::{Installed, Service, Site};
 
 const LEDGER: [&str; 3] = ["ledger-1", "ledger-2", "ledger-3"];
 const RUNS: [&str; 2] = ["runs-1", "runs-2"];

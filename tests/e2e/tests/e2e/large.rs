@@ -1,13 +1,11 @@
 //! A report of many megabytes that do not compress, which travels to the ledger in parts: whoever
 //! dies when half of them are there, the report is whole in the end, and there once.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod trio;
 
 use multibeam_e2e::{Program, RunFile, assert_rendered_as_by_ginkgo, suites, trace, wait_for, zoo};
 use nix::sys::signal::Signal;
 use serde_json::json;
-use trio::{CLUSTERS, System};
+
+use crate::support::trio::{CLUSTERS, System};
 
 const VERSION: &str = suites::KUBERNETES;
 

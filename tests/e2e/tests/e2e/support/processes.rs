@@ -1,5 +1,4 @@
 //! The processes of one test, as the system shows them.
-#![allow(dead_code, reason = "not every test needs everything")]
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;

@@ -1,8 +1,4 @@
 //! Two coordinators: one in office, one that stands by. What runs goes on, whatever becomes of them.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod processes;
-mod system;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +7,9 @@ use multibeam_e2e::{
 };
 use nix::sys::signal::Signal;
 use serde_json::json;
-use system::System;
+
+use crate::support::processes;
+use crate::support::system::System;
 
 const VERSION: &str = suites::KUBERNETES;
 

@@ -1,5 +1,4 @@
 //! Where runs are looked for, and what is said when they are not there.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 

@@ -1,7 +1,4 @@
 //! Suites that misbehave: each ends as it should, says why, and hangs nobody else.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod processes;
 
 use multibeam_e2e::{
     Ended, Program, Report, Results, RunFile, Scratch, SpecLine, assert_rendered_as_by_ginkgo,
@@ -10,6 +7,8 @@ use multibeam_e2e::{
 use multibeam_host::SmallDisk;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+
+use crate::support::processes;
 
 const VERSION: &str = suites::KUBERNETES;
 /// Specs that a run without those which fail by intent selects.

@@ -1,5 +1,4 @@
 //! Every command, as a user calls them, from several terminals.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 

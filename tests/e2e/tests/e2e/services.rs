@@ -1,8 +1,4 @@
 //! Coordinator, aggregator, and workers as processes of their own, over mTLS.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod processes;
-mod system;
 
 use multibeam_e2e::{
     Outcome, Results, RunFile, Scratch, assert_plain_zoo, assert_rendered_as_by_ginkgo,
@@ -10,7 +6,9 @@ use multibeam_e2e::{
 };
 use nix::sys::signal::Signal;
 use serde_json::json;
-use system::System;
+
+use crate::support::processes;
+use crate::support::system::System;
 
 const VERSION: &str = suites::KUBERNETES;
 

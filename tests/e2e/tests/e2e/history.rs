@@ -1,5 +1,4 @@
 //! What one run learns, the next one expects.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 

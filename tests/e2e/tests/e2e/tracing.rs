@@ -1,16 +1,12 @@
 //! Does a collector get one whole trace per run, also when its parts are three processes?
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod collector;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
 use std::process::Command;
 
-use multibeam_e2e::{Program, RunFile, Scratch, suites, trace, wait_for, zoo};
+use multibeam_e2e::{Program, RunFile, Scratch, loopback, suites, trace, wait_for, zoo};
 use nix::sys::signal::Signal;
 
-use collector::{Collector, Span};
+use crate::support::collector::{Collector, Span};
 
 const VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
@@ -39,7 +35,8 @@ struct Parts {
 
 impl Parts {
     fn start(scratch: &Scratch, collector: &Collector, clusters: &[String]) -> Self {
-        let [ledger, hub] = free_addresses();
+        let host = loopback();
+        let [ledger, hub] = ["7400", "7443"].map(|port| format!("{host}:{port}"));
         let start = |args: &[&str]| Program::start(traced(scratch, collector, args));
         let ready = |program: &Program, text: &str| {
             wait_for(text, || program.stderr().contains(text).then_some(()));
@@ -78,12 +75,6 @@ impl Parts {
             let _ = part.wait().expect(0);
         }
     }
-}
-
-/// Two addresses that nobody listens on.
-fn free_addresses() -> [String; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().to_string())
 }
 
 /// What holds for the spans of every run: one trace, and no span whose parent is missing.
