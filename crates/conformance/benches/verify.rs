@@ -1,8 +1,10 @@
 //! How long it takes to verify a submission of real size: 7,201 cases, a log of 10 MB. Also what the
-//! XML alone takes, and what it takes with a library that builds a tree.
+//! XML alone takes, and what it takes with other libraries: one that builds a tree, one that reads as
+//! a stream as well.
 //!
 //! `cargo bench -p multibeam-conformance`; prints the best and the median of some rounds, each with
-//! the files read anew.
+//! the files read anew. With `MULTIBEAM=target/release/multibeam` the program itself is measured, too,
+//! from its start to its end.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
 #![allow(missing_docs, reason = "a program")]
@@ -12,12 +14,15 @@ mod support;
 
 use std::fs;
 use std::hint::black_box;
+use std::io::BufReader;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use multibeam_conformance::junit::Junit;
 use multibeam_conformance::log::Log;
 use multibeam_conformance::{Request, Verdict, input, verify};
 use support::{Run, Submission};
+use xml::reader::XmlEvent;
 
 const ROUNDS: usize = 21;
 
@@ -39,6 +44,13 @@ fn main() {
         let checked = verify(&found[0], &Request::default());
         assert_eq!(checked.verdict, Verdict::Verified);
     });
+    if let Some(program) = std::env::var_os("MULTIBEAM") {
+        measure("multibeam verify, the whole program", || {
+            let mut command = Command::new(&program);
+            let output = command.arg("verify").arg(&directory).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        });
+    }
     let (xml, log) = (directory.join("junit_01.xml"), directory.join("e2e.log"));
     measure("junit_01.xml alone, quick-xml as a stream", || {
         black_box(Junit::read(fs::File::open(&xml).unwrap()).unwrap());
@@ -47,6 +59,13 @@ fn main() {
         let text = fs::read_to_string(&xml).unwrap();
         let tree = roxmltree::Document::parse(&text).unwrap();
         black_box(tree.descendants().filter(|node| node.has_tag_name("testcase")).count());
+    });
+    measure("junit_01.xml alone, xml as a stream", || {
+        let reader = xml::EventReader::new(BufReader::new(fs::File::open(&xml).unwrap()));
+        let cases = reader.into_iter().filter(|event| {
+            matches!(event, Ok(XmlEvent::StartElement { name, .. }) if name.local_name == "testcase")
+        });
+        black_box(cases.count());
     });
     measure("e2e.log alone", || {
         black_box(Log::read(fs::File::open(&log).unwrap()).unwrap());

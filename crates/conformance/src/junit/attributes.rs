@@ -1,37 +1,37 @@
 //! The attributes of a tag, with the characters that their entities stand for.
 
+use std::borrow::Cow;
+
 use multibeam_ginkgo::report::GoTime;
 use quick_xml::events::BytesStart;
 
 use super::{Header, JunitError, characters};
 
 /// The attributes of a tag.
-pub(super) struct Attributes {
+pub(super) struct Attributes<'a> {
     line: u64,
-    pairs: Vec<(String, String)>,
+    pairs: Vec<(&'a str, Cow<'a, str>)>,
 }
 
 // === impl Attributes ===
 
-impl Attributes {
-    pub(super) fn read(tag: &BytesStart<'_>, line: u64) -> Result<Self, JunitError> {
+impl<'a> Attributes<'a> {
+    pub(super) fn read(tag: &'a BytesStart<'_>, line: u64) -> Result<Self, JunitError> {
         let error = |message: String| JunitError::Xml { line, message };
         let mut pairs = Vec::new();
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(|cause| error(cause.to_string()))?;
-            let local = attribute.key.local_name();
             let value = attribute
                 .normalized_value(quick_xml::XmlVersion::Implicit1_0)
                 .map_err(|cause| error(cause.to_string()))?;
             characters(&value, line)?;
-            let name: &str = local.as_ref();
-            pairs.push((name.to_owned(), value.into_owned()));
+            pairs.push((attribute.key.local_name().into_inner(), value));
         }
         Ok(Self { line, pairs })
     }
 
     pub(super) fn text(&self, name: &str) -> &str {
-        let found = self.pairs.iter().find(|(key, _)| key == name);
+        let found = self.pairs.iter().find(|(key, _)| *key == name);
         found.map_or("", |(_, value)| value)
     }
 
