@@ -1,6 +1,6 @@
-//! A submission of 500 MB is read in a fraction of that memory, which does not grow with its size: in
-//! it are pieces larger than any buffer. The only test of its binary, because it reads the peak of
-//! the whole process.
+//! Files of 500 MB each are read in a tenth of that memory, which does not grow with their size: in
+//! them are pieces larger than any buffer. Nothing of them is ever on a disk or in memory as a whole.
+//! The only test of its binary, because it reads the peak of the whole process.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -10,8 +10,11 @@ use std::io::{self, Read};
 use multibeam_conformance::junit::Junit;
 use multibeam_conformance::log::Log;
 
-const SPECS: usize = 480;
-const OUTPUT: usize = 512 << 10;
+const SPECS: usize = 500;
+/// Bytes that each spec writes.
+const OUTPUT: usize = 1_000_000;
+/// Bytes that a file has at least.
+const BYTES: usize = SPECS * OUTPUT;
 const LIMIT_KIB: u64 = 48 * 1024;
 
 /// Gives one piece after the other, each made when it is asked for.
@@ -20,11 +23,12 @@ struct Pieces<F> {
     next: usize,
     piece: Vec<u8>,
     at: usize,
+    given: usize,
 }
 
 impl<F: Fn(usize) -> Option<String>> Pieces<F> {
     fn new(make: F) -> Self {
-        Self { make, next: 0, piece: Vec::new(), at: 0 }
+        Self { make, next: 0, piece: Vec::new(), at: 0, given: 0 }
     }
 }
 
@@ -37,6 +41,7 @@ impl<F: Fn(usize) -> Option<String>> Read for Pieces<F> {
         let count = out.len().min(self.piece.len() - self.at);
         out[..count].copy_from_slice(&self.piece[self.at..self.at + count]);
         self.at += count;
+        self.given += count;
         Ok(count)
     }
 }
@@ -48,7 +53,7 @@ fn junit(index: usize) -> Option<String> {
         0 => "<testsuites><testsuite>\n".to_owned(),
         index if index <= SPECS => format!(
             "<testcase name=\"[It] [sig-a] {index} [Conformance]\"><failure/><system-out>{}</system-out></testcase>\n",
-            line.repeat(OUTPUT / line.len())
+            line.repeat(OUTPUT / line.len() + 1)
         ),
         index if index == SPECS + 1 => "</testsuite></testsuites>".to_owned(),
         _ => return None,
@@ -60,24 +65,31 @@ fn log(index: usize) -> Option<String> {
     match index {
         index if index < SPECS => {
             // Now and then a line without an end.
-            let lines =
-                if index % 50 == 7 { "x".repeat(OUTPUT) } else { line.repeat(OUTPUT / line.len()) };
+            let lines = if index % 50 == 7 {
+                "x".repeat(OUTPUT)
+            } else {
+                line.repeat(OUTPUT / line.len() + 1)
+            };
             Some(format!("• [0.1 seconds]\n[sig-a] {index} [Conformance]\n{lines}\n"))
         }
         index if index == SPECS => {
-            Some("SUCCESS! -- 480 Passed | 0 Failed | 0 Pending | 0 Skipped\n".to_owned())
+            Some(format!("SUCCESS! -- {SPECS} Passed | 0 Failed | 0 Pending | 0 Skipped\n"))
         }
         _ => None,
     }
 }
 
 #[test]
-fn a_large_submission_is_read_in_little_memory() {
-    let read = Junit::read(Pieces::new(junit)).unwrap();
+fn large_files_are_read_in_little_memory() {
+    let mut input = Pieces::new(junit);
+    let read = Junit::read(&mut input).unwrap();
     assert_eq!(read.cases.len(), SPECS);
-    let read = Log::read(Pieces::new(log)).unwrap();
+    assert!(input.given > BYTES, "{} bytes", input.given);
+    let mut input = Pieces::new(log);
+    let read = Log::read(&mut input).unwrap();
     assert_eq!(read.specs.len(), SPECS);
-    assert_eq!(read.summary.unwrap().counts.unwrap().passed, 480);
+    assert_eq!(read.summary.unwrap().counts.unwrap().passed, SPECS as u64);
+    assert!(input.given > BYTES, "{} bytes", input.given);
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
