@@ -1,7 +1,7 @@
 //! What was found in one place: the files of a submission, or the results of a run.
 
 use crate::Minor;
-use crate::junit::{Junit, JunitError};
+use crate::junit::{Case, Junit, JunitError};
 use crate::log::{Log, LogError};
 use crate::product::{Product, ProductError};
 
@@ -88,6 +88,17 @@ impl Evidence {
             "" => name.to_owned(),
             place => format!("{place}/{name}"),
         }
+    }
+
+    /// Whether it is a JUnit file alone, without any conformance test: results of something else, such
+    /// as those of another plugin in a tarball of Sonobuoy's.
+    #[must_use]
+    pub fn is_of_other_tests(&self) -> bool {
+        self.kind == Kind::Results
+            && self.log.is_none()
+            && self
+                .read_junit()
+                .is_some_and(|(_, junit)| !junit.cases.iter().any(Case::is_conformance))
     }
 
     /// The JUnit file, if it could be read.

@@ -103,6 +103,13 @@ impl Product {
         Ok(Self { fields: pairs.into_iter().map(field).collect::<Result<_, ProductError>>()? })
     }
 
+    /// Whether it is the product file that `multibeam bundle` makes a PRODUCT.yaml of: it has the same
+    /// name in other letters.
+    #[must_use]
+    pub fn is_product_file(&self) -> bool {
+        self.text("apiVersion").is_some_and(|version| version.starts_with("multibeam.dev/"))
+    }
+
     /// The field of that name; of several the last one counts.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
@@ -204,6 +211,13 @@ mod tests {
             panic!("no text")
         };
         assert!(retyped);
+    }
+
+    #[test]
+    fn a_product_file_is_no_product_yaml() {
+        let is = |text: &str| Product::parse(text.as_bytes()).unwrap().is_product_file();
+        assert!(is("apiVersion: multibeam.dev/v1\nkind: Product\n"));
+        assert!(!is("vendor: Yoyodyne\n") && !is("apiVersion: v1\n"));
     }
 
     #[test]

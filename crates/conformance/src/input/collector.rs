@@ -147,7 +147,10 @@ impl Collector {
 
     /// The place of files that the user named; they are what they are, wherever they lie.
     pub(super) fn only_place(mut self, parent: &Path) -> Result<Evidence, InputError> {
-        let Some((_, mut evidence)) = self.places.pop_first() else {
+        let found = self.places.pop_first().map(|(_, evidence)| evidence);
+        let Some(mut evidence) =
+            found.filter(|evidence| holds(evidence) || evidence.readme.is_some())
+        else {
             return Err(InputError::Nothing { path: self.root });
         };
         if evidence.product.is_some() || evidence.readme.is_some() {
@@ -159,7 +162,6 @@ impl Collector {
 
     /// All places that hold something to verify; `absolute` is where the root lies.
     pub(super) fn finish(mut self, absolute: &Path) -> Result<Vec<Evidence>, InputError> {
-        let holds = |e: &Evidence| e.junit.is_some() || e.log.is_some() || e.product.is_some();
         let named: BTreeSet<String> = self
             .places
             .iter()
@@ -198,6 +200,11 @@ impl Collector {
         }
         below
     }
+}
+
+/// Whether there is something to verify.
+fn holds(evidence: &Evidence) -> bool {
+    evidence.junit.is_some() || evidence.log.is_some() || evidence.product.is_some()
 }
 
 /// Release and product by the last two names of a directory.
@@ -245,7 +252,8 @@ fn fill(
                 Some(bytes) => Product::parse(&bytes),
                 None => Err(ProductError::Size),
             };
-            evidence.product = Some((name, read));
+            let other = read.as_ref().is_ok_and(Product::is_product_file);
+            evidence.product = Some((name, read)).filter(|_| !other);
         }
         Role::Readme => {
             // Of a long one the begin tells enough.
