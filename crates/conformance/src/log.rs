@@ -15,6 +15,7 @@ use multibeam_ginkgo::report::NodeType;
 
 pub use summary::{Counts, Summary};
 
+use crate::catalog::{CONFORMANCE, SIG};
 use crate::limits::NAME_BYTES;
 use line::Lines;
 
@@ -71,7 +72,7 @@ pub struct VersionLine {
     pub line: u64,
 }
 
-/// A conformance spec that a log names.
+/// A spec that a log names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mention {
     /// The first line that names it, from 1.
@@ -98,7 +99,8 @@ pub struct Log {
     pub summary: Option<Summary>,
     /// Versions, each different one once.
     pub versions: Vec<VersionLine>,
-    /// Conformance specs that it names, as they stand there: labels may follow the text.
+    /// Specs that it names, as they stand there: labels may follow the text. What is neither a
+    /// conformance test nor of a SIG is none that can be told from other lines.
     pub specs: BTreeMap<String, Mention>,
     /// The first spec after the last summary, by its line.
     pub after_summary: Option<u64>,
@@ -123,10 +125,13 @@ impl Log {
         Ok(scan.log)
     }
 
-    /// Whether it names specs at all: the log of a run without `-v` is dots.
+    /// Whether it names conformance tests that passed: the log of a run without `-v` is dots, between
+    /// which only those stand that did not.
     #[must_use]
     pub fn is_verbose(&self) -> bool {
-        !self.specs.is_empty()
+        self.specs
+            .iter()
+            .any(|(text, mention)| mention.outcome.is_none() && text.contains(CONFORMANCE))
     }
 }
 
@@ -149,7 +154,7 @@ impl Scan {
         Self {
             log: Log::default(),
             kept: 0,
-            conformance: Finder::new("[Conformance]"),
+            conformance: Finder::new(CONFORMANCE),
             version: Finder::new(" version: "),
             pending: None,
             heading: None,
@@ -163,9 +168,7 @@ impl Scan {
         }
         let heading = self.heading.take();
         match text.first() {
-            Some(b'[') if self.conformance.find(text).is_some() => {
-                self.spec(number, text, heading)?;
-            }
+            Some(b'[') if self.is_spec(text) => self.spec(number, text, heading)?,
             Some(b'S' | b'F' | b'P') => {
                 if text.starts_with(b"S [SKIPPED]") || text.starts_with(b"P [PENDING]") {
                     self.heading = Some(LoggedOutcome::DidNotRun);
@@ -180,6 +183,12 @@ impl Scan {
             self.version(number, &text[..at], &text[at + self.version.needle().len()..]);
         }
         Ok(())
+    }
+
+    fn is_spec(&self, text: &[u8]) -> bool {
+        // A failure stands at the node, which of a spec without containers is the first word.
+        let begin = text.strip_prefix(b"[It] ").unwrap_or(text);
+        begin.starts_with(SIG.as_bytes()) || self.conformance.find(text).is_some()
     }
 
     fn heading(&mut self, number: u64, text: &[u8]) {

@@ -6,11 +6,11 @@ mod support;
 
 use multibeam_conformance::junit::Junit;
 use multibeam_conformance::log::Log;
-use multibeam_conformance::{Evidence, Verdict, input, verify};
+use multibeam_conformance::{Evidence, Request, Verdict, input, verify};
 use proptest::prelude::*;
 use support::{
-    Change, OTHER_CASES, OTHER_HEADINGS, Submission, blocks, cases, changed, found, other_case,
-    other_heading,
+    Change, OTHER_CASES, OTHER_HEADINGS, Submission, all_cases, blocks, cases, changed, found,
+    other_case, other_heading,
 };
 
 /// The evidence of a submission, with another text for one of its files.
@@ -25,8 +25,9 @@ fn evidence(name: &str, text: &str) -> Evidence {
 }
 
 /// Whether the submission with another text for one of its files is refused.
-fn is_found(name: &str, text: &str) -> Result<(), TestCaseError> {
-    let checked = verify(&evidence(name, text), &Submission::good().request);
+fn is_found(name: &str, text: &str, strict: bool) -> Result<(), TestCaseError> {
+    let request = Request { strict, ..Submission::good().request };
+    let checked = verify(&evidence(name, text), &request);
     prop_assert_eq!(checked.verdict, Verdict::NotVerified, "{:?}", found(&checked));
     Ok(())
 }
@@ -48,7 +49,25 @@ proptest! {
         let all = cases(&text);
         prop_assert_eq!(all.len(), 446);
         let part = all[which.index(all.len())];
-        is_found("junit_01.xml", &changed(&text, part, change, |part| other_case(part, outcome)))?;
+        let other = changed(&text, part, change, |part| other_case(part, outcome));
+        is_found("junit_01.xml", &other, false)?;
+    }
+
+    // What did not run is in no other file, so only a warning tells that it is gone.
+    #[test]
+    fn no_case_of_any_kind_is_taken_away_or_turned_around_unnoticed(
+        change in prop::sample::select(vec![Change::Delete, Change::Flip]),
+        which in any::<prop::sample::Index>(),
+        outcome in prop::sample::select(OTHER_CASES.to_vec()),
+    ) {
+        let text = Submission::good().text("junit_01.xml");
+        let mut others = all_cases(&text);
+        let conformance = cases(&text);
+        others.retain(|part| !conformance.contains(part));
+        prop_assert_eq!(others.len(), 20 + 4);
+        let part = others[which.index(others.len())];
+        let other = changed(&text, part, change, |part| other_case(part, outcome));
+        is_found("junit_01.xml", &other, true)?;
     }
 
     #[test]
@@ -61,7 +80,8 @@ proptest! {
         let all = blocks(&text);
         prop_assert_eq!(all.len(), 446);
         let part = all[which.index(all.len())];
-        is_found("e2e.log", &changed(&text, part, change, |part| other_heading(part, heading)))?;
+        let other = changed(&text, part, change, |part| other_heading(part, heading));
+        is_found("e2e.log", &other, false)?;
     }
 
     #[test]

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 pub use parse::CatalogError;
 pub use test::Test;
+pub(crate) use test::{CONFORMANCE, SIG};
 
 use crate::Minor;
 

@@ -5,6 +5,12 @@ use serde::Serialize;
 
 use crate::Minor;
 
+/// The tag of conformance tests.
+pub(crate) const CONFORMANCE: &str = "[Conformance]";
+
+/// How the texts of Kubernetes' specs begin; those of some conformance tests did not before v1.21.
+pub(crate) const SIG: &str = "[sig-";
+
 /// A conformance test as conformance.yaml names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Test {

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use super::{Case, CaseState, Header, Item, JunitError, JunitReader};
+use crate::catalog::CONFORMANCE;
 use crate::limits::{NAME_BYTES, SUITES};
 
 /// A JUnit file in so far as the rules ask for it.
@@ -123,7 +124,7 @@ impl Case {
     /// Whether the bot takes it for a conformance test.
     #[must_use]
     pub fn is_conformance(&self) -> bool {
-        self.name.contains("[Conformance]")
+        self.name.contains(CONFORMANCE)
     }
 
     /// Whether it is a spec, and no node of the suite itself.

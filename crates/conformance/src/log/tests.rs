@@ -80,6 +80,20 @@ fn the_mark_of_a_failed_node_is_no_part_of_the_text() {
 }
 
 #[test]
+fn dots_with_failures_between_are_not_verbose() {
+    assert!(read(LIVE).is_verbose());
+    for dots in [
+        "SS•SS\nSUCCESS! -- 2 Passed | 0 Failed\n",
+        "•SS\n• [FAILED] [0.1 seconds]\n[sig-b] Pods [It] fail [Conformance]\n•S\n",
+        "[sig-node] Pods\n  should run [Conformance]\n",
+    ] {
+        assert!(!read(dots).is_verbose(), "{dots}");
+    }
+    let other = read("[sig-a] Pods should run\n[other] line\n");
+    assert_eq!(other.specs.keys().collect::<Vec<_>>(), ["[sig-a] Pods should run"]);
+}
+
+#[test]
 fn utf_16_and_endless_names_are_refused() {
     let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain("[".bytes().flat_map(|b| [b, 0])).collect();
     assert!(matches!(Log::read(&utf16[..]), Err(LogError::Encoding(_))));

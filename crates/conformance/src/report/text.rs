@@ -10,6 +10,9 @@ use crate::verify::{Checked, ClaimSource, Verdict};
 /// Findings of one rule that are shown; the other formats have all.
 const SHOWN: usize = 10;
 
+/// Columns of a list of rules.
+const COLUMNS: usize = 98;
+
 pub(super) fn write(out: &mut impl Write, paint: Paint, all: &[Checked]) -> io::Result<()> {
     for (index, checked) in all.iter().enumerate() {
         if index > 0 {
@@ -66,11 +69,27 @@ fn one(out: &mut impl Write, paint: Paint, checked: &Checked) -> io::Result<()> 
         }
     }
     for (reason, rules) in not_checked(&checked.outcomes) {
-        let rules: Vec<&str> = rules.iter().map(|rule| rule.info().id).collect();
-        let line = format!("not checked, {reason}: {}", rules.join(", "));
-        writeln!(out, "  {}", paint.paint(Role::Quiet, &line))?;
+        for line in listed(format!("not checked, {reason}:"), &rules) {
+            writeln!(out, "  {}", paint.paint(Role::Quiet, &line))?;
+        }
     }
     Ok(())
+}
+
+/// Rules after what is said of them, in as many lines as it takes.
+fn listed(begin: String, rules: &[Rule]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = begin;
+    for (index, rule) in rules.iter().enumerate() {
+        let id = rule.info().id;
+        let comma = if index + 1 < rules.len() { "," } else { "" };
+        if line.len() + 1 + id.len() + comma.len() > COLUMNS {
+            lines.push(std::mem::replace(&mut line, " ".to_owned()));
+        }
+        line = format!("{line} {id}{comma}");
+    }
+    lines.push(line);
+    lines
 }
 
 fn broken(out: &mut impl Write, paint: Paint, outcome: &Outcome) -> io::Result<()> {
@@ -122,4 +141,21 @@ pub fn rules_text(out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{:<49}otherwise: {}", "", info.advice)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_rules_goes_on_in_the_next_line() {
+        let lines = listed("not checked, x:".to_owned(), Rule::ALL);
+        assert!(lines.len() > 2 && lines.iter().all(|line| line.len() <= COLUMNS), "{lines:?}");
+        assert!(lines[1].starts_with("  ") && lines[0].ends_with(','), "{lines:?}");
+        let ids: Vec<&str> = Rule::ALL.iter().map(|rule| rule.info().id).collect();
+        let words = lines.join(" ");
+        let words = words.strip_prefix("not checked, x:").unwrap().split_whitespace();
+        assert_eq!(words.collect::<Vec<_>>().join(" "), ids.join(", "));
+        assert_eq!(listed("a:".to_owned(), &[Rule::PrTitle]), ["a: pr-title"]);
+    }
 }

@@ -8,6 +8,9 @@ use crate::evidence::{Evidence, Kind};
 use crate::junit::Case;
 use crate::verify::{Claim, Request};
 
+/// Why what only a submission has is not checked.
+pub(crate) const RESULTS_ONLY: &str = "these are results, not a submission";
+
 /// Evidence, what is asked, and what follows from both.
 pub(crate) struct Context<'a> {
     pub(crate) evidence: &'a Evidence,
@@ -43,18 +46,17 @@ impl<'a> Context<'a> {
         self.evidence.kind == Kind::Submission
     }
 
+    /// Why something is not checked that only a submission has: `reason`, if this is one.
+    pub(crate) fn without<'r>(&self, reason: &'r str) -> &'r str {
+        if self.is_submission() { reason } else { RESULTS_ONLY }
+    }
+
     /// The claimed release.
     pub(crate) fn minor(&self) -> Option<Minor> {
         self.claim.map(|claim| claim.minor)
     }
 
-    /// Texts of the conformance tests that ran.
-    pub(crate) fn ran(&self) -> BTreeSet<&str> {
-        let ran = |cases: &[&Case]| cases.iter().any(|case| case.state.ran());
-        self.cases.iter().filter(|(_, cases)| ran(cases)).map(|(name, _)| name.as_str()).collect()
-    }
-
-    /// Texts of those that ran and passed.
+    /// Texts of the conformance tests that ran and passed.
     pub(crate) fn passed(&self) -> BTreeSet<&str> {
         let passed = |cases: &[&Case]| {
             cases.iter().any(|case| case.state.ran())

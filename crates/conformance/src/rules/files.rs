@@ -1,5 +1,6 @@
 //! Which files there are, and where.
 
+use super::context::RESULTS_ONLY;
 use super::{Context, Finding, Rule, Sink};
 use crate::Minor;
 use crate::evidence::FileKind;
@@ -41,7 +42,7 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     });
     if !context.is_submission() {
         let rules = [Rule::FilesOnly, Rule::FilesFolder];
-        return sink.not_checked(&rules, "these are results, not a submission");
+        return sink.not_checked(&rules, RESULTS_ONLY);
     }
     sink.check(Rule::FilesOnly, |found| {
         for (path, name) in other_files(context) {

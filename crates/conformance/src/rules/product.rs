@@ -30,7 +30,7 @@ const ONLINE: [Rule; 2] = [Rule::ProductContentType, Rule::ProductReachable];
 
 pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     let Some((name, read)) = &context.evidence.product else {
-        return without(sink, "there is no PRODUCT.yaml");
+        return without(sink, context.without("there is no PRODUCT.yaml"));
     };
     let empty = context.evidence.files.iter().any(|file| file.name == *name && file.size == 0);
     if empty {

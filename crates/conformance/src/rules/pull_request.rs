@@ -5,11 +5,17 @@ use std::collections::BTreeSet;
 use super::{Context, Finding, Rule, Sink};
 use crate::Minor;
 
+/// What a title says, in any case; the bot passes over pull requests that do not say it.
+const PHRASE: &str = "conformance results for";
+
 pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     titles(context, sink);
     products(context, sink);
     match context.request.pull_request.commits {
-        None => sink.not_checked(&[Rule::PrOneCommit], "no number of commits was given"),
+        None => {
+            let reason = context.without("no number of commits was given");
+            sink.not_checked(&[Rule::PrOneCommit], reason);
+        }
         Some(commits) => sink.check(Rule::PrOneCommit, |found| {
             if commits != 1 {
                 found.push(Finding::general(format!("{commits} commits, expected one")));
@@ -21,7 +27,7 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
 fn titles(context: &Context<'_>, sink: &mut Sink) {
     let rest = [Rule::PrTitleFormat, Rule::PrTitleVersion];
     let Some(title) = context.request.pull_request.title.as_deref() else {
-        let reason = "no title of a pull request was given";
+        let reason = context.without("no title of a pull request was given");
         sink.not_checked(&[Rule::PrTitle], reason);
         return sink.not_checked(&rest, reason);
     };
@@ -37,6 +43,12 @@ fn titles(context: &Context<'_>, sink: &mut Sink) {
     sink.check(Rule::PrTitleFormat, |found| {
         if named.is_none() {
             let message = format!("the title {title:?} names no release and product");
+            found.push(Finding::general(message));
+        }
+        if !title.to_lowercase().contains(PHRASE) {
+            let message = format!(
+                "the title {title:?} does not say \"Conformance results for\", so the bot passes it over"
+            );
             found.push(Finding::general(message));
         }
     });
@@ -65,7 +77,7 @@ fn release_in_title(title: &str) -> Option<Minor> {
 /// Directories that the pull request touches.
 fn products(context: &Context<'_>, sink: &mut Sink) {
     let Some(files) = &context.request.pull_request.files else {
-        let reason = "no list of changed files was given";
+        let reason = context.without("no list of changed files was given");
         return sink.not_checked(&[Rule::PrOneProduct], reason);
     };
     sink.check(Rule::PrOneProduct, |found| {

@@ -8,7 +8,7 @@ const WORDS: usize = 20;
 pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     let rule = Rule::ReadmeSteps;
     let Some((name, readme)) = &context.evidence.readme else {
-        return sink.not_checked(&[rule], "there is no README.md");
+        return sink.not_checked(&[rule], context.without("there is no README.md"));
     };
     if readme.text.is_empty() {
         return sink.not_checked(&[rule], "README.md is empty");

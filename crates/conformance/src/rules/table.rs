@@ -77,7 +77,7 @@ rules! {
         "the pull request has a title",
         "call it `Conformance results for vX.Y/PRODUCT`";
     PrTitleFormat "pr-title-format" Error Bot(11),
-        "the title names release and product",
+        "the title is `Conformance results for` a release and product",
         "call it `Conformance results for vX.Y/PRODUCT`";
     PrTitleVersion "pr-title-version" Error Bot(6),
         "title and directory name the same release",
@@ -194,10 +194,10 @@ rules! {
         "the log names the specs that ran",
         "run the suite with --ginkgo.v";
     JunitInLog "junit-in-log" Error Reviewers,
-        "every conformance test of junit_01.xml is in e2e.log",
+        "every test of junit_01.xml that ran is in e2e.log",
         "submit e2e.log and junit_01.xml of one run";
     LogInJunit "log-in-junit" Error Reviewers,
-        "every conformance test of e2e.log is in junit_01.xml",
+        "every test that e2e.log names is in junit_01.xml",
         "submit e2e.log and junit_01.xml of one run";
     LogOutcomes "log-outcomes" Error Reviewers,
         "e2e.log and junit_01.xml tell the same outcomes",
