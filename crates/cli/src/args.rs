@@ -5,10 +5,12 @@ mod bundle;
 mod compare;
 mod conformance;
 mod coordinator;
+mod files;
 mod history;
 mod mode;
+mod place;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -21,10 +23,12 @@ pub use conformance::{
     ConformanceArgs, ConformanceCommand, ListsArgs, ReportFormat, StatsArgs, VerifyArgs,
 };
 pub use coordinator::CoordinatorArgs;
+pub use files::{CheckArgs, Example, InitArgs, SchemaOf};
 pub use history::{
     HistoryArgs, HistoryCommand, HistoryExportArgs, HistoryImportArgs, HistoryListArgs,
 };
 pub use mode::ModeArg;
+pub use place::{Place, TlsArgs};
 
 /// Run a Ginkgo suite as many beams and get one report per target.
 ///
@@ -112,104 +116,6 @@ pub enum Command {
     Worker(WorkerArgs),
     /// Make certificates for coordinator, aggregator, and workers.
     Pki(PkiArgs),
-}
-
-/// Where the run is: in a results directory, or at a standing coordinator.
-#[derive(Args, Clone, Debug)]
-pub struct Place {
-    /// The directory that holds the results of runs; `results` when absent. Of a new run, the
-    /// results.dir of its run file then, which begins beside that file.
-    #[arg(long, value_name = "DIR", env = "MULTIBEAM_RESULTS")]
-    pub results: Option<PathBuf>,
-
-    /// A standing coordinator, such as `https://coordinator:7400`; several, by commas or by
-    /// repeating it, are tried in turn.
-    #[arg(long, value_name = "URL", env = "MULTIBEAM_ENDPOINT", value_delimiter = ',')]
-    pub endpoint: Option<Vec<String>>,
-
-    /// The certificates to use there (made by `multibeam pki`).
-    #[command(flatten)]
-    pub tls: TlsArgs,
-}
-
-impl Place {
-    /// Where runs are looked for.
-    #[must_use]
-    pub fn results(&self) -> &Path {
-        self.results.as_deref().unwrap_or(Path::new("results"))
-    }
-}
-
-/// Certificates.
-#[derive(Args, Clone, Debug, Default)]
-pub struct TlsArgs {
-    /// The CA's certificate (PEM).
-    #[arg(long, value_name = "FILE", env = "MULTIBEAM_CA")]
-    pub ca: Option<PathBuf>,
-    /// This side's certificate (PEM).
-    #[arg(long, value_name = "FILE", env = "MULTIBEAM_CERT", requires = "key")]
-    pub cert: Option<PathBuf>,
-    /// Its private key (PEM).
-    #[arg(long, value_name = "FILE", env = "MULTIBEAM_KEY", requires = "cert")]
-    pub key: Option<PathBuf>,
-    /// Speak without TLS. Only to and on loopback addresses.
-    #[arg(long, conflicts_with_all = ["ca", "cert", "key"])]
-    pub plaintext: bool,
-}
-
-/// `multibeam init`
-#[derive(Args, Debug)]
-pub struct InitArgs {
-    /// Which example to write.
-    #[arg(long, value_enum, default_value_t = Example::Full)]
-    pub example: Example,
-}
-
-/// An example run file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Example {
-    /// Every key, explained, with its default.
-    Full,
-    /// One target, one cluster.
-    Minimal,
-    /// Versions × CNI × kube-proxy.
-    Matrix,
-    /// A product file, for `multibeam bundle`.
-    Product,
-}
-
-/// `multibeam check`
-#[derive(Args, Debug)]
-pub struct CheckArgs {
-    /// The run file, or the product file of `bundle`.
-    #[arg(short, long, value_name = "FILE", required_unless_present = "schema")]
-    pub file: Option<PathBuf>,
-    /// Look at nothing but the file: for a run at a standing coordinator, whose workers have the
-    /// suites and kubeconfigs.
-    #[arg(long, conflicts_with = "schema")]
-    pub file_only: bool,
-    /// Print mistakes as JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Print the JSON schema of such files instead.
-    #[arg(
-        long,
-        value_name = "OF",
-        conflicts_with = "file",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "run"
-    )]
-    pub schema: Option<SchemaOf>,
-}
-
-/// What files a schema is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SchemaOf {
-    /// Run files.
-    Run,
-    /// Product files.
-    Product,
 }
 
 /// `multibeam plan`

@@ -37,6 +37,17 @@ impl Loaded {
     }
 }
 
+/// A file that was read, before anybody knows what it is.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its name, for findings about it.
+    pub(crate) name: String,
+    /// All of it.
+    pub(crate) bytes: Vec<u8>,
+    /// Its directory, absolute.
+    directory: PathBuf,
+}
+
 /// Reads a run file, whose specs a mode may select, and holds it against the disk. Mistakes and
 /// warnings go to standard error.
 ///
@@ -48,7 +59,20 @@ pub fn load(
     extent: Extent,
     color: ColorChoice,
 ) -> Result<Loaded, Exit> {
-    let (loaded, found) = examine(path, mode, extent)?;
+    loaded(Source::read(path)?, mode, extent, color)
+}
+
+/// Does the same with what was read before.
+///
+/// # Errors
+/// [`Exit::INPUT`] when it has mistakes, which have then been shown.
+pub(crate) fn loaded(
+    source: Source,
+    mode: Option<Mode>,
+    extent: Extent,
+    color: ColorChoice,
+) -> Result<Loaded, Exit> {
+    let (loaded, found) = examine(source, mode, extent);
     if !found.is_empty() {
         eprint!("{}", found.render(&styles(color)));
     }
@@ -56,16 +80,12 @@ pub fn load(
 }
 
 /// Does the same, and leaves it to the caller to show what was found.
-///
-/// # Errors
-/// [`Exit::INPUT`] when the file cannot be read, which has then been said.
 pub(crate) fn examine(
-    path: &Path,
+    source: Source,
     mode: Option<Mode>,
     extent: Extent,
-) -> Result<(Option<Loaded>, Diagnostics), Exit> {
-    let (bytes, directory) = read(path)?;
-    let name = path.display().to_string();
+) -> (Option<Loaded>, Diagnostics) {
+    let Source { name, bytes, directory } = source;
     let examined = multibeam_runfile::examine(&name, &bytes, mode);
     let mentions = examined.mentions;
     let found = examined.found.and(on_disk::check(&mentions, &directory, extent));
@@ -78,33 +98,38 @@ pub(crate) fn examine(
         name,
         mentions,
     });
-    Ok((loaded, found))
+    (loaded, found)
 }
 
-/// The bytes of a file and its absolute directory. `-` is standard input, whose relative paths
-/// begin at the working directory.
-///
-/// # Errors
-/// [`Exit::INPUT`] when it cannot be read, which has then been said.
-fn read(path: &Path) -> Result<(Vec<u8>, PathBuf), Exit> {
-    let result = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)
-            .and_then(|_| Ok((bytes, std::env::current_dir()?)))
-    } else {
-        std::fs::read(path).and_then(|bytes| {
-            let directory = std::path::absolute(path)?;
-            let directory = directory.parent().unwrap_or(Path::new("/"));
-            Ok((bytes, directory.to_owned()))
+// === impl Source ===
+
+impl Source {
+    /// Reads a file. `-` is standard input, whose relative paths begin at the working directory.
+    ///
+    /// # Errors
+    /// [`Exit::INPUT`] when it cannot be read, which has then been said.
+    pub(crate) fn read(path: &Path) -> Result<Self, Exit> {
+        let result = if path == Path::new("-") {
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)
+                .and_then(|_| Ok((bytes, std::env::current_dir()?)))
+        } else {
+            std::fs::read(path).and_then(|bytes| {
+                let directory = std::path::absolute(path)?;
+                let directory = directory.parent().unwrap_or(Path::new("/"));
+                Ok((bytes, directory.to_owned()))
+            })
+        };
+        let name = path.display().to_string();
+        let read = result.map(|(bytes, directory)| Self { name, bytes, directory });
+        read.map_err(|error| {
+            eprintln!("error: cannot read the run file {}: {error}", path.display());
+            if error.kind() == std::io::ErrorKind::NotFound {
+                eprintln!("  (hint: `multibeam init > run.yaml` writes one)");
+            }
+            Exit::INPUT
         })
-    };
-    result.map_err(|error| {
-        eprintln!("error: cannot read the run file {}: {error}", path.display());
-        if error.kind() == std::io::ErrorKind::NotFound {
-            eprintln!("  (hint: `multibeam init > run.yaml` writes one)");
-        }
-        Exit::INPUT
-    })
+    }
 }
 
 /// Colours for findings on standard error.

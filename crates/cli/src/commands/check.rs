@@ -1,12 +1,12 @@
 //! `multibeam check`
 
-use std::path::Path;
-
+use multibeam_bundle::{is_product_file, parse};
 use multibeam_runfile::{self as runfile, Diagnostics};
 
 use super::bundle::product;
 use crate::args::{CheckArgs, ColorChoice, SchemaOf};
 use crate::exit::Exit;
+use crate::load::{Loaded, Source};
 use crate::on_disk::Extent;
 use crate::view::count;
 use crate::{load, output};
@@ -28,50 +28,45 @@ pub fn run(args: &CheckArgs, color: ColorChoice) -> Exit {
             };
             print(&text, Exit::SUCCESS)
         }
-        Some(file) if is_product_file(file) => check_product(file, args.json, color),
-        Some(file) if args.json => check_json(file, extent),
-        Some(file) => match load::load(file, None, extent, color) {
-            Ok(loaded) => {
-                let targets = count(loaded.run.targets.len(), "target");
-                let clusters = count(loaded.run.clusters.len(), "cluster");
-                let text = format!("{}: good, {targets} on {clusters}\n", file.display());
-                print(&text, Exit::SUCCESS)
-            }
+        Some(file) => match Source::read(file) {
             Err(exit) => exit,
+            Ok(source) if is_product_file(&source.bytes) => {
+                check_product(&source, args.json, color)
+            }
+            Ok(source) if args.json => check_json(source, extent),
+            Ok(source) => check_run_file(source, extent, color),
         },
     }
 }
 
-/// Whether a file is meant to be a product file. A pipe can be read only once, by whoever takes it for
-/// a run file.
-fn is_product_file(file: &Path) -> bool {
-    file.is_file()
-        && std::fs::read(file).is_ok_and(|bytes| multibeam_bundle::is_product_file(&bytes))
-}
-
-fn check_product(file: &Path, json: bool, color: ColorChoice) -> Exit {
-    let examined = match product::examine(file) {
-        Ok(examined) => examined,
-        Err(exit) => return exit,
-    };
+fn check_product(source: &Source, json: bool, color: ColorChoice) -> Exit {
+    let parsed = parse(&source.name, &source.bytes);
     if json {
-        return match examined {
+        return match parsed {
             Ok(parsed) => print_json(&parsed.warnings, Exit::SUCCESS),
             Err(mistakes) => print_json(&mistakes, Exit::INPUT),
         };
     }
-    match product::told(examined, color) {
-        Ok(_) => print(&format!("{}: good\n", file.display()), Exit::SUCCESS),
+    match product::told(parsed, color) {
+        Ok(_) => print(&format!("{}: good\n", source.name), Exit::SUCCESS),
+        Err(exit) => exit,
+    }
+}
+
+fn check_run_file(source: Source, extent: Extent, color: ColorChoice) -> Exit {
+    match load::loaded(source, None, extent, color) {
+        Ok(Loaded { name, run, .. }) => {
+            let targets = count(run.targets.len(), "target");
+            let clusters = count(run.clusters.len(), "cluster");
+            print(&format!("{name}: good, {targets} on {clusters}\n"), Exit::SUCCESS)
+        }
         Err(exit) => exit,
     }
 }
 
 /// Prints the findings as one JSON object, also when there are none.
-fn check_json(file: &Path, extent: Extent) -> Exit {
-    let (loaded, found) = match load::examine(file, None, extent) {
-        Ok(examined) => examined,
-        Err(exit) => return exit,
-    };
+fn check_json(source: Source, extent: Extent) -> Exit {
+    let (loaded, found) = load::examine(source, None, extent);
     print_json(&found, if loaded.is_some() { Exit::SUCCESS } else { Exit::INPUT })
 }
 

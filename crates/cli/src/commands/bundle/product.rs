@@ -27,12 +27,6 @@ pub(super) fn file(args: &BundleArgs, color: ColorChoice) -> Result<ProductFile,
     }
 }
 
-/// Looks through a product file; nothing of what it finds is said.
-pub(in crate::commands) fn examine(path: &Path) -> Result<Result<Parsed, Diagnostics>, Exit> {
-    let bytes = fs::read(path).map_err(|error| unread(path, &error))?;
-    Ok(parse(&path.display().to_string(), &bytes))
-}
-
 fn unread(path: &Path, error: &io::Error) -> Exit {
     eprintln!("error: cannot read the product file {}: {error}", path.display());
     eprintln!("  (hint: `multibeam init --example product > {DEFAULT}` writes one)");
@@ -41,10 +35,10 @@ fn unread(path: &Path, error: &io::Error) -> Exit {
 
 /// What a product file says. Mistakes and warnings go to standard error.
 pub(in crate::commands) fn told(
-    examined: Result<Parsed, Diagnostics>,
+    parsed: Result<Parsed, Diagnostics>,
     color: ColorChoice,
 ) -> Result<ProductFile, Exit> {
-    let (found, file) = match examined {
+    let (found, file) = match parsed {
         Ok(parsed) => (parsed.warnings, Ok(parsed.file)),
         Err(mistakes) => (mistakes, Err(Exit::INPUT)),
     };
