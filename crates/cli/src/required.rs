@@ -70,13 +70,13 @@ pub enum SourceError {
 }
 
 /// The list that a user names: a release, a conformance.yaml, or a suite binary. A file of that name
-/// wins over a release.
+/// wins over a release; a directory, such as those of submissions, does not.
 ///
 /// # Errors
 /// When there is none.
 pub fn named(name: &str) -> Result<Catalog, SourceError> {
     match Minor::parse(name) {
-        Some(minor) if !Path::new(name).exists() => built_in(minor),
+        Some(minor) if !Path::new(name).is_file() => built_in(minor),
         _ => any_file(Path::new(name)),
     }
 }

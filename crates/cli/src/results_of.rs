@@ -20,6 +20,22 @@ pub(crate) struct ResultsOf {
     pub(crate) summary: RunJson,
 }
 
+/// What is wrong with a run.json, and what may help.
+struct Wrong {
+    what: String,
+    hint: &'static str,
+}
+
+// === impl Wrong ===
+
+impl Wrong {
+    fn new(what: &impl ToString, hint: &'static str) -> Self {
+        Self { what: what.to_string(), hint }
+    }
+}
+
+// === impl ResultsOf ===
+
 impl ResultsOf {
     /// The results of a run: a directory with a run.json, or a run of a results directory; the
     /// newest one when none is named.
@@ -33,25 +49,33 @@ impl ResultsOf {
             None => find(results, run)?.path().to_owned(),
         };
         let path = directory.join("run.json");
-        let wrong = |what: String, hint: &str| {
+        Self::read(directory).map_err(|Wrong { what, hint }| {
             eprintln!("error: {}: {what}", path.display());
             eprintln!("  (hint: {hint})");
             Exit::INPUT
-        };
-        let bytes = std::fs::read(&path).map_err(|error| {
-            wrong(error.to_string(), "`multibeam results` writes what there is of a run")
+        })
+    }
+
+    /// The results in a directory, if they are those of a run of this version.
+    pub(crate) fn of(directory: &Path) -> Option<Self> {
+        Self::read(directory.to_owned()).ok()
+    }
+
+    fn read(directory: PathBuf) -> Result<Self, Wrong> {
+        let bytes = std::fs::read(directory.join("run.json")).map_err(|error| {
+            Wrong::new(&error, "`multibeam results` writes what there is of a run")
         })?;
         let hint = "is it of another version of multibeam?";
         let summary: RunJson =
-            serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string(), hint))?;
+            serde_json::from_slice(&bytes).map_err(|error| Wrong::new(&error, hint))?;
         if summary.format != RUN_JSON_FORMAT {
             let what = format!("expected format {RUN_JSON_FORMAT}, found {}", summary.format);
-            return Err(wrong(what, hint));
+            return Err(Wrong { what, hint });
         }
         // What a file says must not lead out of the run's directory.
         if let Some(target) = summary.targets.iter().find(|target| !is_plain_name(&target.dir)) {
             let what = format!("the directory {:?} of a target is no plain name", target.dir);
-            return Err(wrong(what, "only files of the run itself are read"));
+            return Err(Wrong { what, hint: "only files of the run itself are read" });
         }
         Ok(Self { directory, summary })
     }

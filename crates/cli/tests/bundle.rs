@@ -172,6 +172,27 @@ fn what_verify_rejects_is_refused_unless_forced() {
 }
 
 #[test]
+fn a_run_is_verified_by_its_targets_and_nothing_beside_them() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    let directory = results(at, &RELEASES[1..]);
+    // An exported build has its log and its JUnit file in two directories.
+    let (code, exported, errors) = run(at, &["export", "--format", "testgrid"]);
+    assert_eq!((code, exported.lines().count()), (0, 2), "{errors}");
+    let matrix = at.join(&directory).join("junit_matrix.xml");
+    fs::copy(at.join(&directory).join("v1.36/junit_01.xml"), matrix).unwrap();
+    let (code, text, errors) = run(at, &["verify", &directory]);
+    assert_eq!((code, errors.as_str()), (0, ""), "{text}");
+    assert!(text.contains(&format!("{directory}/v1.35  verified")), "{text}");
+    assert!(text.ends_with("\n2 verified\n"), "{text}");
+    // Of a target that is gone nothing can be told, however good the others are.
+    fs::remove_dir_all(at.join(&directory).join("v1.35")).unwrap();
+    let (code, text, errors) = run(at, &["verify", &directory]);
+    assert_eq!(code, 2, "{text}");
+    assert!(errors.starts_with("note: target v1.35 of run "), "{errors}");
+}
+
+#[test]
 fn wrong_input_is_said_before_anything_is_written() {
     let home = tempfile::tempdir().unwrap();
     let at = home.path();
@@ -219,6 +240,10 @@ fn product_files_are_checked_by_themselves() {
     product(at);
     let (code, text, errors) = run(at, &["check", "-f", "product.yaml"]);
     assert_eq!((code, text.as_str(), errors.as_str()), (0, "product.yaml: good\n", ""));
+    // A pipe can be read only once.
+    let piped = fs::File::open(at.join("product.yaml")).unwrap();
+    let (code, text, errors) = common::run(multibeam(at).args(["check", "-f", "-"]).stdin(piped));
+    assert_eq!((code, text.as_str(), errors.as_str()), (0, "-: good\n", ""));
     let text = fs::read_to_string(at.join("product.yaml")).unwrap();
     fs::write(at.join("product.yaml"), text.replacen("directory: turbo", "directory: a/b", 1))
         .unwrap();

@@ -97,6 +97,20 @@ fn the_exit_status_tells_the_verdicts_apart() {
 }
 
 #[test]
+fn results_of_other_tests_are_passed_over_where_there_are_better_ones() {
+    let directory = results();
+    let at = directory.path();
+    fs::create_dir(at.join("other")).unwrap();
+    let other = "<testsuites><testsuite><testcase name=\"1.1\"/></testsuite></testsuites>";
+    fs::write(at.join("other/junit.xml"), other).unwrap();
+    let (status, stdout, stderr) = run(at, &["verify", ".", "--required", "required.yaml"]);
+    assert_eq!(status, 0, "{stdout}");
+    assert_eq!(stderr, "note: ./other holds no conformance tests, so it is not verified\n");
+    let (status, stdout, _) = run(at, &["verify", "other"]);
+    assert_eq!(status, 1, "{stdout}");
+}
+
+#[test]
 fn findings_are_printed_in_every_format() {
     let directory = results();
     for (format, expected) in [
@@ -118,6 +132,8 @@ fn findings_are_printed_in_every_format() {
 fn lists_come_from_releases_files_and_suites() {
     let directory = results();
     let at = directory.path();
+    // A checkout of submissions has directories that are called like releases.
+    fs::create_dir(at.join("v1.30")).unwrap();
     let (status, stdout, _) = run(at, &["conformance", "list", "v1.30"]);
     assert_eq!((status, stdout.lines().count()), (0, 402));
     let (_, stdout, _) = run(at, &["conformance", "list", "--from", "required.yaml"]);

@@ -202,6 +202,7 @@ fn exports_lie_where_they_are_said_to() {
     assert_eq!(fs::read(&export("sonobuoy", &[])[0]).unwrap(), before);
     let builds = export("testgrid", &["--target", "ipvs", "--to", "gcs"]);
     assert_eq!(builds, [home.path().join("gcs/ipvs/1767225601")]);
+    assert_eq!(export("prow", &["--target", "ipvs", "--to", "gcs"]), builds);
     let read = |file: &str| fs::read_to_string(builds[0].join(file)).unwrap();
     assert_eq!(read("build-log.txt"), "log\n");
     assert_eq!(read("artifacts/junit_01.xml"), "<testsuites/>\n");

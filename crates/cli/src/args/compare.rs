@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 A run is the id of one in --results, or a directory with a run.json; or what another tool left: a
-Sonobuoy tarball, or a directory with e2e.log and junit_01.xml such as Hydrophone's. The exit status is 0 when the
-comparison was made, whatever fails in it.
+Sonobuoy tarball, or a directory with e2e.log and junit_01.xml such as Hydrophone's. The exit
+status is 0 when the comparison was made, whatever fails in it.
 
   multibeam compare                                    # the newest run
   multibeam compare --earlier results/RUN1 --earlier results/RUN2 --html night.html
@@ -68,6 +68,8 @@ pub struct ExportArgs {
 pub enum ExportFormat {
     /// A tarball such as `sonobuoy retrieve` gives, one per target.
     Sonobuoy,
-    /// The directory of a build that TestGrid and Prow's Spyglass take in, one per target.
+    /// The directory of a build that TestGrid and Prow's Spyglass take in, one per target; also
+    /// called `prow`.
+    #[value(alias = "prow")]
     Testgrid,
 }

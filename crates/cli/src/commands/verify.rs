@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use multibeam_conformance::catalog::Catalog;
 use multibeam_conformance::input::{self, InputError};
@@ -15,6 +15,7 @@ use multibeam_conformance::{
 use super::fail;
 use crate::args::{ColorChoice, ReportFormat, VerifyArgs};
 use crate::exit::Exit;
+use crate::results_of::ResultsOf;
 use crate::{online, output, required};
 
 /// Holds results against the rules of the certification.
@@ -25,9 +26,12 @@ pub(super) fn run(args: &VerifyArgs, color: ColorChoice) -> Exit {
     }
     match checked(args) {
         Err(exit) => exit,
-        Ok(all) => {
+        Ok((all, whole)) => {
             let format = format(args, color);
-            let exit = exit_of_verdict(report::verdict(&all));
+            let exit = match report::verdict(&all) {
+                Verdict::Verified if !whole => Exit::INCOMPLETE,
+                verdict => exit_of_verdict(verdict),
+            };
             output::print(|out| report::write(out, format, &all)).err().unwrap_or(exit)
         }
     }
@@ -42,13 +46,55 @@ pub(super) fn exit_of_verdict(verdict: Verdict) -> Exit {
     }
 }
 
-fn checked(args: &VerifyArgs) -> Result<Vec<Checked>, Exit> {
+/// What came of each place, and whether every target that was named has one.
+fn checked(args: &VerifyArgs) -> Result<(Vec<Checked>, bool), Exit> {
     let mut request = request(args)?;
-    let evidence = input::collect(&args.paths).map_err(|error| fail(exit_of(&error), &error))?;
+    let (paths, whole) = places(&args.paths);
+    let evidence = input::collect(&paths).map_err(|error| fail(exit_of(&error), &error))?;
+    let evidence = of_conformance(evidence);
     if args.online {
         request.online = Some(ask(&evidence)?);
     }
-    Ok(evidence.iter().map(|evidence| verify(evidence, &request)).collect())
+    Ok((evidence.iter().map(|evidence| verify(evidence, &request)).collect(), whole))
+}
+
+/// What to read: of a run its targets, and not what was exported beside them; of everything else all.
+/// Also whether every target of those runs has results.
+fn places(paths: &[PathBuf]) -> (Vec<PathBuf>, bool) {
+    let mut places = Vec::new();
+    let mut whole = true;
+    for path in paths {
+        let Some(ResultsOf { summary, .. }) = ResultsOf::of(path) else {
+            places.push(path.clone());
+            continue;
+        };
+        for target in &summary.targets {
+            let directory = path.join(&target.dir);
+            if directory.is_dir() {
+                places.push(directory);
+            } else {
+                whole = false;
+                eprintln!(
+                    "note: target {} of run {} has no results, so they cannot be verified",
+                    target.name, summary.run
+                );
+            }
+        }
+    }
+    (places, whole)
+}
+
+/// Leaves out results of other tests, unless there is nothing else.
+fn of_conformance(evidence: Vec<Evidence>) -> Vec<Evidence> {
+    let (others, evidence): (Vec<_>, Vec<_>) =
+        evidence.into_iter().partition(Evidence::is_of_other_tests);
+    if evidence.is_empty() {
+        return others;
+    }
+    for other in others {
+        eprintln!("note: {} holds no conformance tests, so it is not verified", other.place);
+    }
+    evidence
 }
 
 fn request(args: &VerifyArgs) -> Result<Request, Exit> {
