@@ -56,6 +56,13 @@ pub fn body(submission: &Submission<'_>, checked: &Checked) -> String {
         let logo = field("product_logo_url");
         let _ = writeln!(out, "- [ ] the logo {logo} states the product's name");
     }
+    if product.field("name").to_lowercase().contains("kubernetes") {
+        let _ = writeln!(
+            out,
+            "- [ ] {} is listed in the form among its names with the word Kubernetes",
+            field("name")
+        );
+    }
     if product.field("repo_url").is_empty() {
         out.push_str("- [ ] the product is not open source: PRODUCT.yaml has no `repo_url`\n");
     }

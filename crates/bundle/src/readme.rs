@@ -9,7 +9,7 @@ use multibeam_model::markdown::{block, cell, code};
 
 use crate::Submission;
 use crate::facts::{LostAttempt, Run, Suite};
-use crate::run_file::{command_line, run_file};
+use crate::run_file::{KUBECTL, command_line, run_file, values};
 
 /// Characters of a cause that are shown; the rest of it is output of a process.
 const CAUSE: usize = 200;
@@ -59,11 +59,15 @@ fn the_run(out: &mut String, of: &Reproduction<'_>, suite: &Suite) {
         "## The run\n\nThe suite is Kubernetes' own `e2e.test` of {}, unmodified. Multibeam starts it as the parallel \
          processes of one Ginkgo run on each cluster, hands its specs out to them, and merges their \
          reports into one `e2e.log` and one `junit_01.xml`.\n\nPut `e2e.test` and {} beside this \
-         `run.yaml`:\n",
+         `run.yaml`. Some specs call `kubectl`, {}.\n",
         code(version),
         match clusters {
             1 => "the cluster's kubeconfig (`cluster-1.kubeconfig`)".to_owned(),
             n => format!("the kubeconfigs of {n} such clusters (`cluster-1.kubeconfig` and so on)"),
+        },
+        match values(suite, KUBECTL).last() {
+            Some(path) => format!("expected at {}", code(path)),
+            None => "expected on the `PATH`".to_owned(),
         }
     );
     let _ = writeln!(out, "{}", block("yaml", &run_file(of.run, of.submission.target, suite)));

@@ -10,6 +10,9 @@ const SEED: &str = "--ginkgo.seed=";
 const LISTS: [(&str, &str); 2] = [("--ginkgo.focus=", "focus"), ("--ginkgo.skip=", "skip")];
 const LABEL_FILTER: &str = "--ginkgo.label-filter=";
 
+/// Where the suite finds `kubectl`, unless on the `PATH`.
+pub(crate) const KUBECTL: &str = "--kubectl-path=";
+
 /// A run file that does the same on clusters of the same names. Texts are JSON strings, which are
 /// YAML as well.
 pub(crate) fn run_file(run: &Run, target: &Target, suite: &Suite) -> String {
@@ -48,7 +51,8 @@ pub(crate) fn command_line(suite: &Suite) -> String {
     format!("./e2e.test --kubeconfig=./cluster-1.kubeconfig {}", words.join(" "))
 }
 
-fn values<'a>(suite: &'a Suite, flag: &str) -> Vec<&'a str> {
+/// The values of a flag among the suite's arguments, in their order.
+pub(crate) fn values<'a>(suite: &'a Suite, flag: &str) -> Vec<&'a str> {
     suite.arguments.iter().filter_map(|argument| argument.strip_prefix(flag)).collect()
 }
 

@@ -55,7 +55,11 @@ fn the_readme_tells_how_to_reproduce_and_what_happened() {
         assert!(text.contains(expected), "{expected:?} in\n{text}");
     }
     assert!(!text.contains("`other`"), "{text}");
-    let quiet = bundle(&run_json()).text("README.md");
+    assert!(text.contains("Some specs call `kubectl`, expected on the `PATH`."), "{text}");
+    let mut quiet = run_json();
+    quiet["targets"][0]["suite"]["arguments"] = json!(["--kubectl-path=./kubectl"]);
+    let quiet = bundle(&quiet).text("README.md");
+    assert!(quiet.contains("Some specs call `kubectl`, expected at `./kubectl`."), "{quiet}");
     assert!(quiet.contains("None: every spec ran once."), "{quiet}");
     assert!(quiet.contains("removed nothing"), "{quiet}");
 }
@@ -149,16 +153,17 @@ fn the_pull_request_says_what_it_is_and_what_is_wrong_with_it() {
     let good = bundle(&run_json());
     let body = pull_request::body(&submissions[0], &good.verify());
     assert!(body.contains("446 of 446 required tests passed"), "{body}");
-    assert!(!body.contains("multibeam verify"), "{body}");
+    assert!(!body.contains("multibeam verify") && !body.contains("is listed"), "{body}");
     good.put("README.md", "");
     let forced = pull_request::body(&submissions[0], &good.verify());
     assert!(forced.contains("**`multibeam verify` says: not verified.**"), "{forced}");
     assert!(forced.contains("- `files-not-empty`: `README.md is empty`"), "{forced}");
-    let closed = "apiVersion: multibeam.dev/v1\nkind: Product\ndirectory: t\nsetup: x\nproduct: {vendor: V, name: N, version: v1, type: installer, description: D, website_url: 'https://a.b', documentation_url: 'https://a.b', contact_email_address: a@b.c}\n";
+    let closed = "apiVersion: multibeam.dev/v1\nkind: Product\ndirectory: t\nsetup: x\nproduct: {vendor: V, name: N Kubernetes, version: v1, type: installer, description: D, website_url: 'https://a.b', documentation_url: 'https://a.b', contact_email_address: a@b.c}\n";
     let file = parse("p", closed.as_bytes()).unwrap().file;
     let submissions = plan(&runs, &file, &[]).unwrap();
     let body = pull_request::body(&submissions[0], &good.verify());
     assert!(body.contains("not open source") && body.contains("PRODUCT.yaml links none"), "{body}");
+    assert!(body.contains("`N Kubernetes` is listed"), "{body}");
 }
 
 #[test]
