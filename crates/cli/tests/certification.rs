@@ -111,6 +111,31 @@ fn results_of_other_tests_are_passed_over_where_there_are_better_ones() {
 }
 
 #[test]
+fn names_from_archives_are_shown_and_not_obeyed() {
+    let directory = results();
+    let at = directory.path();
+    let hostile = at.join("\u{1b}[2J");
+    fs::create_dir(&hostile).unwrap();
+    fs::copy(at.join("junit_01.xml"), hostile.join("junit.xml")).unwrap();
+    let packed = |names: &[&str]| {
+        let mut tar = Command::new("tar");
+        let status = tar.args(["cf", "a.tar"]).args(names).current_dir(at).status();
+        assert!(status.unwrap().success());
+    };
+    // The same file twice refuses the archive, and names it.
+    packed(&["--hard-dereference", "\u{1b}[2J/junit.xml", "\u{1b}[2J/junit.xml"]);
+    let (status, stdout, stderr) = run(at, &["verify", "a.tar"]);
+    assert!(!stderr.contains('\u{1b}') && stderr.contains("\\u{1b}[2J/junit.xml"), "{stderr}");
+    assert_eq!((status, stdout.as_str()), (3, ""));
+    let other = "<testsuites><testsuite><testcase name=\"1.1\"/></testsuite></testsuites>";
+    fs::write(hostile.join("junit.xml"), other).unwrap();
+    packed(&["\u{1b}[2J", "e2e.log", "junit_01.xml"]);
+    let (_, stdout, stderr) = run(at, &["verify", "a.tar"]);
+    assert!(!stderr.contains('\u{1b}') && stderr.contains("\\u{1b}[2J holds no"), "{stderr}");
+    assert!(!stdout.contains('\u{1b}'), "{stdout}");
+}
+
+#[test]
 fn findings_are_printed_in_every_format() {
     let directory = results();
     for (format, expected) in [

@@ -27,6 +27,7 @@ use multibeam_rt::telemetry::{LogFormat, Telemetry};
 
 use crate::args::{Cli, Command};
 use crate::exit::Exit;
+use crate::view::clean;
 
 /// Where traces go, as every program that speaks OTLP understands it; unset exports nothing.
 const OTLP_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -113,7 +114,9 @@ fn asynchronous(
 
 /// Says what went wrong, and everything that led to it.
 pub(crate) fn fail(exit: Exit, error: &dyn std::error::Error) -> Exit {
-    eprintln!("error: {}", with_causes(error));
+    // It may repeat a name from an archive, or what a suite has printed.
+    let lines: Vec<String> = with_causes(error).lines().map(clean).collect();
+    eprintln!("error: {}", lines.join("\n"));
     exit
 }
 

@@ -16,6 +16,7 @@ use super::fail;
 use crate::args::{ColorChoice, ReportFormat, VerifyArgs};
 use crate::exit::Exit;
 use crate::results_of::ResultsOf;
+use crate::view::clean;
 use crate::{online, output, required};
 
 /// Holds results against the rules of the certification.
@@ -76,7 +77,8 @@ fn places(paths: &[PathBuf]) -> (Vec<PathBuf>, bool) {
                 whole = false;
                 eprintln!(
                     "note: target {} of run {} has no results, so they cannot be verified",
-                    target.name, summary.run
+                    clean(&target.name),
+                    clean(&summary.run)
                 );
             }
         }
@@ -92,7 +94,10 @@ fn of_conformance(evidence: Vec<Evidence>) -> Vec<Evidence> {
         return others;
     }
     for other in others {
-        eprintln!("note: {} holds no conformance tests, so it is not verified", other.place);
+        eprintln!(
+            "note: {} holds no conformance tests, so it is not verified",
+            clean(&other.place)
+        );
     }
     evidence
 }
