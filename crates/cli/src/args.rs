@@ -12,6 +12,7 @@ mod place;
 
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use aggregator::{
@@ -167,6 +168,14 @@ pub struct ListArgs {
 
 /// `multibeam run`
 #[derive(Args, Debug)]
+#[command(
+    override_usage = "multibeam run --file <FILE> [OPTIONS]
+       multibeam run --resume [RUN] [OPTIONS]
+       multibeam run --rerun-failed <RUN> [OPTIONS]",
+    mut_arg("results", |results| results.help(
+        "The directory for the results; when absent, what the run file says in `results.dir`"
+    ))
+)]
 pub struct RunArgs {
     /// The run file.
     #[arg(short, long, value_name = "FILE", required_unless_present_any = ["resume", "rerun_failed"])]
@@ -176,11 +185,12 @@ pub struct RunArgs {
     #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["resume", "rerun_failed"])]
     pub mode: Option<ModeArg>,
 
-    /// Go on with a run that did not end. Specs with a result are not run again.
+    /// Go on with a run that did not end; without a name the newest one. Specs with a result are not
+    /// run again.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "rerun_failed"])]
-    pub resume: Option<String>,
+    pub resume: Option<Option<String>>,
 
-    /// With --resume: also when the run was cancelled.
+    /// With --resume: also when the run was cancelled. Specs that were interrupted then stay so.
     #[arg(long, requires = "resume")]
     pub force: bool,
 
@@ -380,4 +390,56 @@ pub enum RoleArg {
     Worker,
     /// A person or script that submits and follows runs.
     User,
+}
+
+/// What else a user may have meant whose command line is wrong: a run file without its flag.
+#[must_use]
+pub fn did_you_mean(error: &clap::Error) -> Option<String> {
+    if error.kind() != clap::error::ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(found)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let is_file = [".yaml", ".yml"].iter().any(|end| found.ends_with(end));
+    (is_file && !found.starts_with('-')).then(|| format!("(hint: did you mean `-f {found}`?)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(line: &[&str]) -> clap::Error {
+        Cli::try_parse_from([&["multibeam"], line].concat()).unwrap_err()
+    }
+
+    #[test]
+    fn a_run_file_without_its_flag_is_known_for_one() {
+        let hint = did_you_mean(&mistake(&["run", "run.yaml"]));
+        assert_eq!(hint.as_deref(), Some("(hint: did you mean `-f run.yaml`?)"));
+        for other in [&["run", "now"][..], &["run", "--nope.yaml"], &["run"]] {
+            assert_eq!(did_you_mean(&mistake(other)), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_usage_of_run_has_all_its_ways() {
+        let usage = mistake(&["run"]).to_string();
+        for way in ["--file <FILE>", "--resume [RUN]", "--rerun-failed <RUN>"] {
+            assert!(usage.contains(&format!("multibeam run {way}")), "{usage}");
+        }
+    }
+
+    #[test]
+    fn a_resume_needs_no_name() {
+        let resume =
+            |line: &[&str]| match Cli::try_parse_from([&["multibeam", "run"], line].concat()) {
+                Ok(Cli { command: Command::Run(args), .. }) => args.resume,
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(resume(&["--resume"]), Some(None));
+        assert_eq!(resume(&["--resume", "--force"]), Some(None));
+        assert_eq!(resume(&["--resume", "r"]), Some(Some("r".to_owned())));
+        assert_eq!(resume(&["-f", "run.yaml"]), None);
+    }
 }

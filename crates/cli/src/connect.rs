@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use multibeam_proto::coordinator::v1::StatusRequest;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
+use multibeam_rt::backoff::is_of_another_name;
 use multibeam_rt::endpoints::Endpoints;
 use multibeam_rt::tls::{Credentials, PemFiles, Security};
 use tonic::Status;
@@ -73,14 +74,20 @@ pub async fn coordinators(urls: &[String], tls: &TlsArgs) -> Result<Endpoints, E
     match find_office(&endpoints, urls.len()).await {
         Err(status) if is_unanswered(&status) => {
             eprintln!("error: no coordinator at {}: {}", urls.join(", "), why(&status));
-            eprintln!(
-                "  (hint: is `multibeam coordinator` up there, and does it speak {}?)",
-                if tls.plaintext { "without TLS" } else { "TLS" }
-            );
+            eprintln!("  (hint: {})", hint(&status, tls.plaintext));
             Err(Exit::ENVIRONMENT)
         }
         _ => Ok(endpoints),
     }
+}
+
+/// What to do about a coordinator that does not answer.
+fn hint(status: &Status, plaintext: bool) -> String {
+    if is_of_another_name(status) {
+        return "`multibeam pki issue coordinator --host NAME` makes a certificate with that name; --endpoint takes any name that the present one has".to_owned();
+    }
+    let speaks = if plaintext { "without TLS" } else { "TLS" };
+    format!("is `multibeam coordinator` up there, and does it speak {speaks}?")
 }
 
 /// Whether a status was made here for want of a connection, and not sent by a server.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use multibeam::args::Cli;
+use multibeam::args::{Cli, did_you_mean};
 use multibeam::commands;
 use multibeam::exit::Exit;
 use multibeam_worker::suite::process::GuardProgram;
@@ -19,6 +19,9 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version go to standard output and are no mistake. Nobody may read them.
             let _ = error.print();
+            if let Some(hint) = did_you_mean(&error) {
+                eprintln!("  {hint}");
+            }
             if error.use_stderr() { Exit::INPUT.into() } else { ExitCode::SUCCESS }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use multibeam_aggregator::render::RunJson;
+use multibeam_proto::aggregator::v1::RunState;
 use multibeam_proto::aggregator::v1::results_client::ResultsClient;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
 use multibeam_rt::endpoints::Endpoints;
@@ -83,6 +85,12 @@ impl RunDirectory {
         self.path.join("run.json")
     }
 
+    /// The summary, if it can be read.
+    #[must_use]
+    pub fn read_summary(&self) -> Option<RunJson> {
+        serde_json::from_slice(&std::fs::read(self.summary()).ok()?).ok()
+    }
+
     /// Whether it looks like the directory of a run.
     #[must_use]
     pub fn exists(&self) -> bool {
@@ -101,13 +109,22 @@ pub fn runs_in(results: &Path) -> Vec<RunDirectory> {
     runs.filter(RunDirectory::exists).collect()
 }
 
-/// The run that is meant: by name, or the newest one.
+/// The run that is meant: by its name or the beginning of it, or the newest one.
 ///
 /// # Errors
-/// When there is none.
+/// When there is none, or several begin like that.
 pub fn find(results: &Path, run: Option<&str>) -> Result<RunDirectory, Exit> {
     let found = match run {
-        Some(run) => Some(RunDirectory::new(results, run)).filter(RunDirectory::exists),
+        Some(run) => {
+            let exact = Some(RunDirectory::new(results, run)).filter(RunDirectory::exists);
+            let mut alike = if exact.is_some() { Vec::new() } else { beginning(results, run) };
+            if alike.len() > 1 {
+                let names: Vec<String> = alike.iter().map(RunDirectory::name).collect();
+                eprintln!("error: several runs begin with {run}: {}", names.join(", "));
+                return Err(Exit::INPUT);
+            }
+            exact.or_else(|| alike.pop())
+        }
         None => runs_in(results).pop(),
     };
     found.ok_or_else(|| {
@@ -120,6 +137,13 @@ pub fn find(results: &Path, run: Option<&str>) -> Result<RunDirectory, Exit> {
         );
         Exit::INPUT
     })
+}
+
+/// The runs whose names begin like that.
+fn beginning(results: &Path, start: &str) -> Vec<RunDirectory> {
+    let mut runs = runs_in(results);
+    runs.retain(|run| !start.is_empty() && run.name().starts_with(start));
+    runs
 }
 
 /// Whoever serves a run.
@@ -175,7 +199,7 @@ pub async fn look(place: &Place, run: Option<&str>) -> Result<Found, Exit> {
         let channel = connect::coordinators(endpoint, &place.tls).await?;
         let mut served = Served::over(channel, run.unwrap_or_default().to_owned());
         if run.is_none() {
-            served.run = newest(&mut served).await?;
+            served.run = newest_of(&mut served, false).await?;
         }
         return Ok(Found::Served(Box::new(served)));
     }
@@ -187,15 +211,72 @@ pub async fn look(place: &Place, run: Option<&str>) -> Result<Found, Exit> {
     }
 }
 
-async fn newest(served: &mut Served) -> Result<String, Exit> {
+/// The newest run of a standing coordinator; with `open` the newest one that has not ended.
+///
+/// # Errors
+/// When there is none, or the coordinator does not tell.
+pub async fn newest_of(served: &mut Served, open: bool) -> Result<String, Exit> {
     let request = multibeam_proto::coordinator::v1::ListRunsRequest {};
     let runs = served.coordinator.list_runs(request).await;
     let runs = runs.map_err(|status| crate::commands::fail_status(&status))?.into_inner().runs;
-    match runs.into_iter().next_back() {
+    match runs.into_iter().rfind(|run| !open || run.state() != RunState::Ended) {
         Some(run) => Ok(run.run),
         None => {
-            eprintln!("error: there is no run at this coordinator");
+            let such = if open { "run that has not ended" } else { "run" };
+            eprintln!("error: there is no {such} at this coordinator");
             Err(Exit::INPUT)
         }
+    }
+}
+
+/// The newest run that has not ended.
+///
+/// # Errors
+/// When there is none.
+pub fn newest_open(results: &Path) -> Result<RunDirectory, Exit> {
+    let has_ended = |run: &RunDirectory| run.read_summary().is_some_and(|it| it.ended.is_some());
+    runs_in(results).into_iter().rfind(|run| !has_ended(run)).ok_or_else(|| {
+        eprintln!("error: every run in {} has ended", results.display());
+        eprintln!("  (hint: one that was cancelled goes on when it is named, with --force)");
+        Exit::INPUT
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_found_by_the_beginning_of_its_name() {
+        let results = tempfile::tempdir().unwrap();
+        for run in ["20260101-000000-aaaa", "20260101-000000-bbbb", "20260102-000000-cccc"] {
+            std::fs::create_dir_all(results.path().join(run).join(".multibeam")).unwrap();
+        }
+        let find = |run| find(results.path(), Some(run)).map(|run| run.name());
+        assert_eq!(find("20260102").unwrap(), "20260102-000000-cccc");
+        assert_eq!(find("20260101-000000-b").unwrap(), "20260101-000000-bbbb");
+        for wrong in ["20260101", "2027", ""] {
+            assert_eq!(find(wrong), Err(Exit::INPUT), "{wrong:?}");
+        }
+        std::fs::create_dir_all(results.path().join("20260101").join(".multibeam")).unwrap();
+        assert_eq!(find("20260101").unwrap(), "20260101", "a whole name is no beginning");
+    }
+
+    #[test]
+    fn the_newest_run_that_has_not_ended_is_to_be_resumed() {
+        let results = tempfile::tempdir().unwrap();
+        let newest = || newest_open(results.path()).map(|run| run.name());
+        assert_eq!(newest(), Err(Exit::INPUT));
+        for run in ["1", "2", "3"] {
+            std::fs::create_dir_all(results.path().join(run).join(".multibeam")).unwrap();
+        }
+        let ended = serde_json::json!({
+            "format": 1, "run": "3", "name": "n", "rerunOf": null, "notCertifiable": [],
+            "started": "2026-01-01T00:00:00Z", "ended": "2026-01-01T00:00:09Z", "cancelledBy": null,
+            "resumed": [], "verdict": null, "seed": 1, "matrixJunit": false, "cleaned": [],
+            "targets": [],
+        });
+        std::fs::write(results.path().join("3/run.json"), ended.to_string()).unwrap();
+        assert_eq!(newest().unwrap(), "2");
     }
 }

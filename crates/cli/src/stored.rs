@@ -7,6 +7,7 @@ use multibeam_aggregator::render::{PlannedJson, RunJson};
 use multibeam_aggregator::services::results_server;
 use multibeam_aggregator::{Aggregator, Handle, Store};
 use multibeam_model::RunId;
+use multibeam_model::outcome::LossCause;
 use multibeam_model::plan::Planned;
 use multibeam_model::record::RunRecord;
 use multibeam_model::status::{Failure, RunStatus, TargetStatus};
@@ -40,7 +41,9 @@ impl Stored {
     pub async fn open(directory: &RunDirectory) -> Result<Self, Exit> {
         if !directory.ledger().is_dir() {
             eprintln!("error: {} has results, and no ledger", directory.path().display());
-            eprintln!("  (hint: a coordinator kept this run; --endpoint names it)");
+            eprintln!(
+                "  (hint: a coordinator kept this run, and --endpoint names it; `multibeam results` and `multibeam status` show what was written here)"
+            );
             return Err(Exit::INPUT);
         }
         let store =
@@ -91,14 +94,21 @@ fn planned(json: PlannedJson) -> Planned {
     }
 }
 
-/// The last status of a run, as far as its summary tells.
+/// The last status of a run, as far as its summary tells. Of one that has not ended it does not tell
+/// until when it was at work: [`RunStatus::updated`] is zero then.
 #[must_use]
 pub fn status_of(summary: &RunJson) -> RunStatus {
     let time = |at: &multibeam_ginkgo::report::GoTime| {
         let (seconds, nanos) = at.to_unix();
         Timestamp(seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(nanos)))
     };
+    let resumed = summary.resumed.last().map(time);
+    let killed = LossCause::Killed.to_string();
     let targets = summary.targets.iter().map(|target| {
+        let (started, ended) = (target.started.as_ref().map(time), target.ended.as_ref().map(time));
+        // One that was over before the resume was at work before it alone.
+        let resumed = resumed.filter(|resumed| ended.is_none_or(|ended| ended > *resumed));
+        let resumed = resumed.filter(|resumed| started.is_some_and(|started| started < *resumed));
         let specs = target.specs.clone().unwrap_or_default();
         let lost = target.lost_attempts.iter().filter(|lost| lost.last);
         let lost: BTreeMap<&str, &str> = lost
@@ -110,17 +120,19 @@ pub fn status_of(summary: &RunJson) -> RunStatus {
             state: failure.state,
             cluster: ClusterId(0),
             message: lost.get(failure.spec.as_str()).copied().unwrap_or_default().to_owned(),
+            lost: lost.get(failure.spec.as_str()).is_some_and(|cause| *cause != killed),
         });
         TargetStatus {
             name: target.name.clone(),
             prepared: target.suite.is_some(),
-            planned: target.planned.map(planned),
+            // The plan was of the whole.
+            planned: target.planned.filter(|_| resumed.is_none()).map(planned),
             selected: specs.selected,
             done: specs.states.values().sum(),
             states: specs.states,
             lost_attempts: u32::try_from(target.lost_attempts.len()).unwrap_or(u32::MAX),
-            prepared_at: target.started.as_ref().map(time).unwrap_or_default(),
-            ended: target.ended.as_ref().map(time),
+            prepared_at: resumed.or(started).unwrap_or_default(),
+            ended,
             failures: failures.collect(),
             verdict: target.verdict,
             ..TargetStatus::default()
@@ -130,7 +142,8 @@ pub fn status_of(summary: &RunJson) -> RunStatus {
         run: summary.run.clone(),
         name: summary.name.clone(),
         certified: summary.not_certifiable.is_empty(),
-        started: time(&summary.started),
+        started: resumed.unwrap_or_else(|| time(&summary.started)),
+        resumed: resumed.is_some(),
         updated: summary.ended.as_ref().map(time).unwrap_or_default(),
         targets: targets.collect(),
         cancelling: summary.cancelled_by.is_some(),
@@ -195,6 +208,46 @@ mod tests {
         .unwrap()
     }
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp((1_767_225_600 + second) * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_resumed_run_counts_from_there() {
+        let mut summary = summary();
+        let time = |text: &str| serde_json::from_value(json!(text)).unwrap();
+        let target = &mut summary.targets[0];
+        target.started = Some(time("2026-01-01T00:00:01Z"));
+        target.ended = Some(time("2026-01-01T00:00:08Z"));
+        let planned = json!({"expectedSeconds": 5.0, "lowSeconds": 4.0, "highSeconds": 6.0});
+        target.planned = Some(serde_json::from_value(planned).unwrap());
+        let status = status_of(&summary);
+        assert_eq!((status.started, status.resumed), (at(0), false));
+        assert_eq!(status.targets[0].prepared_at, at(1));
+        assert!(status.targets[0].planned.is_some());
+
+        summary.resumed = vec![time("2026-01-01T00:00:05Z")];
+        let status = status_of(&summary);
+        assert_eq!((status.started, status.resumed), (at(5), true));
+        assert_eq!(status.targets[0].prepared_at, at(5));
+        assert_eq!(status.targets[0].planned, None, "the plan was of the whole");
+
+        summary.targets[0].ended = Some(time("2026-01-01T00:00:04Z"));
+        let status = status_of(&summary);
+        assert_eq!(status.targets[0].prepared_at, at(1), "it was over before");
+    }
+
+    #[test]
+    fn what_a_kill_interrupts_is_not_lost_otherwise() {
+        let mut summary = summary();
+        let lost = |summary: &RunJson| {
+            status_of(summary).targets[0].failures.iter().map(|it| it.lost).collect::<Vec<_>>()
+        };
+        assert_eq!(lost(&summary), [false, true]);
+        summary.targets[0].lost_attempts[0].cause = LossCause::Killed.to_string();
+        assert_eq!(lost(&summary), [false, false]);
+    }
+
     #[test]
     fn the_end_counts_what_no_event_tells_and_keeps_what_only_events_tell() {
         let failure = |spec: &str, attempt, message: &str| Failure {
@@ -203,6 +256,7 @@ mod tests {
             state: SpecState::Failed,
             cluster: ClusterId(0),
             message: message.to_owned(),
+            lost: false,
         };
         let attempt = AttemptId { target: TargetId(0), group: GroupId(0), number: 1 };
         let watched = RunStatus {

@@ -123,6 +123,7 @@ impl Task {
                 () = self.clock.sleep_until(deadline) => self.tick(),
                 _ = lease_check.tick() => {
                     self.expire_workers();
+                    self.notice_silence();
                     self.look_ahead_everywhere();
                 }
                 Some(done) = self.committers.join_next() => {
@@ -170,6 +171,11 @@ impl Task {
             ToHub::Settle { doubt, reply } => {
                 self.doubts.add(doubt, reply);
                 self.doubts.resolve(now, &self.workers);
+            }
+            ToHub::Queue { reply } => {
+                let waiting = self.runs.iter();
+                let waiting = waiting.filter_map(|(id, run)| Some((id.clone(), run.waits_for()?)));
+                let _ = reply.send(waiting.collect());
             }
             ToHub::Watch { run, reply } => {
                 let _ = reply.send(self.runs.get(&run).map(ActiveRun::watch));
@@ -385,12 +391,25 @@ impl Task {
         }
     }
 
+    /// How long a worker may be silent: as long as every run allows that has not ended.
+    fn patience(&self) -> Duration {
+        let active = self.runs.values().filter(|run| !run.is_over()).map(ActiveRun::patience);
+        active.max().unwrap_or_else(|| Limits::default().patience())
+    }
+
+    /// Lets every run tell its watchers which of its workers are not heard from, before it has to
+    /// give them up.
+    fn notice_silence(&mut self) {
+        let (now, patience) = (self.clock.now(), self.patience());
+        for run in self.runs.values_mut() {
+            run.notice_silence(&self.workers, patience, now);
+        }
+    }
+
     fn expire_workers(&mut self) {
         let now = self.clock.now();
         self.doubts.resolve(now, &self.workers);
-        let active = self.runs.values().filter(|run| !run.is_over()).map(ActiveRun::patience);
-        let patience = active.max().unwrap_or_else(|| Limits::default().patience());
-        for gone in self.workers.expire(patience, now) {
+        for gone in self.workers.expire(self.patience(), now) {
             tracing::warn!(worker = %gone.worker, cluster = gone.cluster, "worker lost");
             self.metrics.worker_lost();
             let runs: Vec<RunId> = self.runs.keys().cloned().collect();

@@ -1,5 +1,6 @@
 //! What the hub is told, and what it answers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,6 +52,8 @@ pub(crate) enum ToHub {
     Settle { doubt: Doubt, reply: oneshot::Sender<()> },
     /// A run was played as it asked for, in that time; without an answer when that failed.
     Foreseen { run: RunId, answer: Option<Answer>, took: Duration },
+    /// Somebody wants to know which runs wait for their turn, each with the run that it waits for.
+    Queue { reply: oneshot::Sender<BTreeMap<RunId, RunId>> },
     /// Somebody watches a run.
     Watch { run: RunId, reply: oneshot::Sender<Option<Watched>> },
 }

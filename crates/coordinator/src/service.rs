@@ -13,6 +13,7 @@ use multibeam_model::command::{Change, Command, Refusal, Reply};
 use multibeam_model::lesson::Lesson;
 use multibeam_model::link::WorkerMessage;
 use multibeam_model::{RunId, TargetId};
+use multibeam_proto::aggregator::v1::RunState;
 use multibeam_proto::coordinator::v1 as wire;
 use multibeam_proto::coordinator::v1::coordinator_server::Coordinator;
 use multibeam_proto::coordinator::v1::watch_response::Update;
@@ -79,13 +80,16 @@ impl CoordinatorService {
         let seed = spec.seed.unwrap_or_else(random_seed);
         // First what may take its time: once the run is in the ledger, it is to begin at once.
         let expected = Expected::of(&self.hub.ledger, &self.known, &spec).await;
-        let create = Command::CreateRun { run: run.clone(), spec: spec_json, seed, at: wall() };
+        let created = wall();
+        let create = Command::CreateRun { run: run.clone(), spec: spec_json, seed, at: created };
         expect(self.hub.ledger.propose(&[create]).await?)?;
         self.begin(Begin {
             run: run.clone(),
             spec,
             expected,
             seed,
+            created,
+            resumed: None,
             recovered: None,
             catalogs: BTreeMap::new(),
             admitted: BTreeMap::new(),
@@ -270,7 +274,15 @@ impl Coordinator for CoordinatorService {
         _request: Request<wire::ListRunsRequest>,
     ) -> Result<Response<wire::ListRunsResponse>, Status> {
         let _ = self.hub.term()?;
-        let runs = self.hub.ledger.runs().await?;
+        let mut runs = self.hub.ledger.runs().await?;
+        // Which of them wait only this coordinator knows.
+        let waits_for = self.hub.ask(|reply| ToHub::Queue { reply }).await?;
+        for row in runs.iter_mut().filter(|row| row.state() == RunState::Running) {
+            if let Some(behind) = waits_for.get(&RunId(row.run.clone())) {
+                row.set_state(RunState::Queued);
+                row.waits_for = Some(behind.0.clone());
+            }
+        }
         Ok(Response::new(wire::ListRunsResponse { runs }))
     }
 

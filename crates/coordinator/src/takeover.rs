@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use multibeam_history::History;
-use multibeam_model::record::{RunRecord, TargetRecord};
+use multibeam_model::record::{CatalogRecord, RunRecord, TargetRecord};
 use multibeam_model::{RunId, TargetId};
 use multibeam_proto::aggregator::v1::RunState;
 use multibeam_rt::backoff::{Recover as _, Recovery};
@@ -61,6 +61,8 @@ async fn open_run(
     Ok(Some(Begin {
         run: run.clone(),
         seed: record.seed,
+        created: record.created,
+        resumed: record.resumed.last().copied(),
         catalogs: catalogs_of(&record),
         admitted: admitted(ledger, &record).await?,
         ended: record.targets.iter().filter_map(end).collect(),
@@ -77,7 +79,7 @@ async fn admitted(
     record: &RunRecord,
 ) -> Result<BTreeMap<TargetId, SentCatalog>, Status> {
     let mut catalogs = BTreeMap::new();
-    for (id, digest) in catalogs_of(record) {
+    for (id, CatalogRecord { digest, .. }) in catalogs_of(record) {
         if record.targets.get(&id).is_some_and(|target| target.end.is_some()) {
             continue;
         }
@@ -89,9 +91,8 @@ async fn admitted(
     Ok(catalogs)
 }
 
-/// The digests of the catalogs that the ledger has.
-pub(crate) fn catalogs_of(record: &RunRecord) -> BTreeMap<TargetId, String> {
-    let admitted = record.targets.iter();
-    let digest = |target: &TargetRecord| Some(target.catalog.as_ref()?.digest.clone());
-    admitted.filter_map(|(id, target)| Some((*id, digest(target)?))).collect()
+/// The catalogs that the ledger has.
+pub(crate) fn catalogs_of(record: &RunRecord) -> BTreeMap<TargetId, CatalogRecord> {
+    let targets = record.targets.iter();
+    targets.filter_map(|(id, target)| Some((*id, target.catalog.clone()?))).collect()
 }

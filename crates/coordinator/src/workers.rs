@@ -202,6 +202,11 @@ impl Workers {
         self.sole_since = Clock::OFFICE + after;
     }
 
+    /// When a worker's lease can have been renewed last; `None` for one that is not here.
+    pub(crate) fn renewed(&self, worker: &WorkerId) -> Option<Moment> {
+        self.known.get(worker).map(|worker| worker.renewed(self.sole_since))
+    }
+
     /// Takes out the workers that were silent for longer than this.
     pub(crate) fn expire(&mut self, patience: Duration, now: Moment) -> Vec<Hello> {
         let silent = |worker: &Worker| now.since(worker.renewed(self.sole_since)) > patience;

@@ -284,7 +284,7 @@ fn short(field: &str) -> String {
 /// When the output takes no more.
 pub fn write(out: impl Write, history: &History) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
-    csv.write_record(COLUMNS)?;
+    csv.write_record(COLUMNS).map_err(of_output)?;
     for row in history.rows() {
         for seen in &row.seen {
             let seconds = seen.took.as_secs_f64().to_string();
@@ -294,10 +294,19 @@ pub fn write(out: impl Write, history: &History) -> io::Result<()> {
             };
             let ended = jiff::Timestamp::from_nanosecond(seen.at.0.into()).unwrap_or_default();
             let ended = ended.to_string();
-            csv.write_record([row.spec, &seconds, &labels, seen.source, &ended])?;
+            let record = [row.spec, &seconds, &labels, seen.source, &ended];
+            csv.write_record(record).map_err(of_output)?;
         }
     }
     csv.flush()
+}
+
+/// What the output said, which csv's own conversion hides: a closed pipe is to be known for one.
+fn of_output(error: csv::Error) -> io::Error {
+    match error.kind() {
+        csv::ErrorKind::Io(inner) => io::Error::new(inner.kind(), error),
+        _ => error.into(),
+    }
 }
 
 #[cfg(test)]

@@ -42,7 +42,24 @@ pub enum What {
         clusters: Vec<String>,
         /// Which clusters serve which target.
         serves: Vec<Vec<ClusterId>>,
+        /// Since when it is at work: when it was made, or taken up by a resume last. Earlier than the
+        /// event when one coordinator took over from another.
+        #[serde(default)]
+        since: Timestamp,
+        /// Whether a resume has taken it up.
+        #[serde(default)]
+        resumed: bool,
     },
+    /// It waits for its turn: another run has, or is to have before it, one of its clusters. Comes
+    /// again when it waits for another one.
+    Queued {
+        /// The run that it waits for.
+        behind: RunId,
+        /// The cluster.
+        cluster: ClusterId,
+    },
+    /// Its turn has come: the wait that [`What::Queued`] told of is over.
+    Dequeued,
     /// A worker said hello.
     WorkerJoined {
         /// Its id.
@@ -61,6 +78,26 @@ pub enum What {
         /// Why.
         reason: String,
     },
+    /// A worker was not heard from for some heartbeats. It may be dead, and what it has may still run:
+    /// nothing of it is given to others before its lease is over.
+    WorkerSilent {
+        /// Its id.
+        worker: String,
+        /// Its cluster.
+        cluster: ClusterId,
+        /// When it was heard from last; of one that has not come to a new coordinator, when that took
+        /// office.
+        since: Timestamp,
+        /// When it is given up.
+        until: Timestamp,
+    },
+    /// A worker that was silent is heard from again.
+    WorkerHeard {
+        /// Its id.
+        worker: String,
+        /// Its cluster.
+        cluster: ClusterId,
+    },
     /// A target's suite is known.
     TargetPrepared {
         /// The target.
@@ -78,6 +115,10 @@ pub enum What {
         /// How long those of its specs without a result should run, one after the other.
         #[serde(default)]
         work: Work,
+        /// Since when it is at work. Earlier than the event when one coordinator took over from
+        /// another.
+        #[serde(default)]
+        since: Timestamp,
     },
     /// What is expected of a target when it begins: the whole run was played in virtual time.
     TargetPlanned {

@@ -21,10 +21,16 @@ pub struct RunStatus {
     pub name: String,
     /// Whether it can lead to a certificate.
     pub certified: bool,
-    /// When it began.
+    /// Since when it is at work: when it was made, or taken up by a resume last.
     pub started: Timestamp,
+    /// Whether a resume has taken it up: what was before [`RunStatus::started`] is not told here.
+    #[serde(default)]
+    pub resumed: bool,
     /// The time of the last event.
     pub updated: Timestamp,
+    /// What it waits for before it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<Queue>,
     /// Its targets.
     pub targets: Vec<TargetStatus>,
     /// Its clusters.
@@ -37,6 +43,16 @@ pub struct RunStatus {
     pub verdict: Option<Verdict>,
     /// Warnings so far.
     pub warnings: Vec<String>,
+}
+
+/// What a run waits for before it begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Queue {
+    /// The run that has its turn first.
+    pub behind: String,
+    /// The cluster that both want.
+    pub cluster: ClusterId,
 }
 
 /// A target at one moment.
@@ -70,7 +86,7 @@ pub struct TargetStatus {
     /// What is still to be run, running specs included.
     #[serde(default)]
     pub left: Work,
-    /// When it was prepared.
+    /// Since when it is at work: when it was prepared, or taken up by a resume last.
     pub prepared_at: Timestamp,
     /// How long the specs done so far have run, one after the other.
     pub ran: Duration,
@@ -126,6 +142,9 @@ pub struct Failure {
     pub cluster: ClusterId,
     /// The failure's first lines.
     pub message: String,
+    /// Whether all its attempts were lost, and not to a cancel by force: its state is made up.
+    #[serde(default)]
+    pub lost: bool,
 }
 
 /// A cluster at one moment.
@@ -136,10 +155,24 @@ pub struct ClusterStatus {
     pub name: String,
     /// Its workers and their slots.
     pub workers: BTreeMap<String, u32>,
+    /// Workers that are not heard from, also those that another coordinator knew and that have not
+    /// come back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub silent: BTreeMap<String, Silence>,
     /// Whether its API server does not answer.
     pub unready: bool,
     /// Why it is no longer used, if it is not.
     pub given_up: Option<String>,
+}
+
+/// A worker is not heard from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Silence {
+    /// Since when.
+    pub since: Timestamp,
+    /// When it is given up, and what it has is run again.
+    pub until: Timestamp,
 }
 
 /// An open session.
@@ -217,14 +250,25 @@ impl RunStatus {
     /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
         let at = event.at;
-        self.updated = at;
+        // What ended before a takeover is told again, as of then.
+        self.updated = self.updated.max(at);
         match &event.what {
-            What::RunStarted { run, name, certified, targets, clusters, serves } => {
+            What::RunStarted {
+                run,
+                name,
+                certified,
+                targets,
+                clusters,
+                serves,
+                since,
+                resumed,
+            } => {
                 *self = Self {
                     run: run.0.clone(),
                     name: name.clone(),
                     certified: *certified,
-                    started: at,
+                    started: told_or(*since, at),
+                    resumed: *resumed,
                     updated: at,
                     targets: targets
                         .iter()
@@ -245,17 +289,36 @@ impl RunStatus {
                     ..Self::default()
                 };
             }
+            What::Queued { behind, cluster } => {
+                self.queued = Some(Queue { behind: behind.0.clone(), cluster: *cluster });
+            }
+            What::Dequeued => self.queued = None,
             What::WorkerJoined { worker, cluster, slots } => {
                 if let Some(cluster) = self.cluster_mut(*cluster) {
                     cluster.workers.insert(worker.clone(), *slots);
+                    cluster.silent.remove(worker);
                 }
             }
             What::WorkerLeft { worker, cluster, .. } => {
                 if let Some(cluster) = self.cluster_mut(*cluster) {
                     cluster.workers.remove(worker);
+                    cluster.silent.remove(worker);
                 }
             }
-            What::TargetPrepared { target, selected, serial, done, expected, work, .. } => {
+            What::WorkerSilent { worker, cluster, since, until } => {
+                if let Some(cluster) = self.cluster_mut(*cluster) {
+                    let silence = Silence { since: *since, until: *until };
+                    cluster.silent.insert(worker.clone(), silence);
+                }
+            }
+            What::WorkerHeard { worker, cluster } => {
+                if let Some(cluster) = self.cluster_mut(*cluster) {
+                    cluster.silent.remove(worker);
+                }
+            }
+            What::TargetPrepared {
+                target, selected, serial, done, expected, work, since, ..
+            } => {
                 if let Some(target) = self.target_mut(*target) {
                     target.prepared = true;
                     target.selected = *selected;
@@ -263,7 +326,7 @@ impl RunStatus {
                     target.done = *done;
                     target.expected = *expected;
                     target.left = *work;
-                    target.prepared_at = at;
+                    target.prepared_at = told_or(*since, at);
                 }
             }
             What::TargetPlanned { target, planned } => {
@@ -351,6 +414,7 @@ impl RunStatus {
                             state: *state,
                             cluster: *cluster,
                             message: message.clone(),
+                            lost: false,
                         });
                     }
                 }
@@ -366,6 +430,7 @@ impl RunStatus {
                         state: *state,
                         cluster,
                         message: message.clone(),
+                        lost: false,
                     });
                 }
             }
@@ -390,7 +455,11 @@ impl RunStatus {
                     cluster.given_up = Some(reason.clone());
                 }
             }
-            What::Cancelling { .. } => self.cancelling = true,
+            What::Cancelling { .. } => {
+                self.cancelling = true;
+                // It ends without having begun.
+                self.queued = None;
+            }
             What::Warning { message } => self.warnings.push(message.clone()),
             What::TargetEnded { target, verdict, cause } => {
                 if let Some(target) = self.target_mut(*target) {
@@ -411,6 +480,11 @@ impl RunStatus {
     fn cluster_mut(&mut self, id: ClusterId) -> Option<&mut ClusterStatus> {
         self.clusters.get_mut(id.0 as usize)
     }
+}
+
+/// An older coordinator does not tell since when something is at work.
+fn told_or(since: Timestamp, at: Timestamp) -> Timestamp {
+    if since == Timestamp::default() { at } else { since }
 }
 
 #[cfg(test)]

@@ -122,6 +122,18 @@ impl Recover for tonic::transport::Error {
     }
 }
 
+/// Whether a call failed because the server's certificate does not have the name that was dialled.
+#[must_use]
+pub fn is_of_another_name(status: &Status) -> bool {
+    use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
+    causes(status).filter_map(|cause| cause.downcast_ref()).any(|cause| {
+        matches!(
+            cause,
+            rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })
+        )
+    })
+}
+
 /// `error` and what lies under it, also inside of I/O errors, which hide what they wrap.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| match error.downcast_ref::<std::io::Error>() {
@@ -209,6 +221,17 @@ mod tests {
         let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
         let refused = Status::from_error(Box::new(std::io::Error::other(refused)));
         assert_eq!(refused.recovery(), Recovery::GiveUp);
+    }
+
+    #[test]
+    fn a_certificate_of_another_name_is_known_for_one() {
+        let refused = |why| {
+            let refused = rustls::Error::InvalidCertificate(why);
+            is_of_another_name(&Status::from_error(Box::new(std::io::Error::other(refused))))
+        };
+        assert!(refused(rustls::CertificateError::NotValidForName));
+        assert!(!refused(rustls::CertificateError::Expired));
+        assert!(!is_of_another_name(&Status::unavailable("")));
     }
 
     #[tokio::test(start_paused = true)]

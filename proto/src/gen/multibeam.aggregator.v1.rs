@@ -163,6 +163,9 @@ pub struct RunRow {
     /// Set when, and only when, the run has ended.
     #[prost(enumeration = "Verdict", optional, tag = "5")]
     pub verdict: ::core::option::Option<i32>,
+    /// The run that has its turn first. Set when, and only when, this one is queued.
+    #[prost(string, optional, tag = "6")]
+    pub waits_for: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FetchRequest {

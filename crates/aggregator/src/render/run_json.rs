@@ -12,7 +12,7 @@ use multibeam_model::outcome::Verdict;
 use multibeam_model::plan::Planned;
 use multibeam_model::record::{AttemptState, RunRecord};
 use multibeam_model::run::{RunMode, RunSpec, TargetSpec};
-use multibeam_model::{ClusterId, SpecIndex, SpecState, TargetId};
+use multibeam_model::{ClusterId, SpecIndex, SpecState, TargetId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::incidents::{CutOutputJson, cluster_name, cut_output, over_limit};
@@ -111,7 +111,8 @@ pub struct PlannedJson {
     pub low_seconds: f64,
     /// One of ten targets like it is over later.
     pub high_seconds: f64,
-    /// How long it took; absent when it has not ended.
+    /// How long it took; absent when it has not ended, and when a resume lies in between: nobody
+    /// knows how much of the pause before it was work.
     pub actual_seconds: Option<f64>,
 }
 
@@ -293,7 +294,11 @@ impl PlannedJson {
         let target = record.targets.get(&id);
         let begun = target.and_then(|target| target.catalog.as_ref()).map(|catalog| catalog.at);
         let ended = target.and_then(|target| target.end.as_ref()).map(|end| end.at);
-        let took = begun.zip(ended).map(|(from, to)| to.0.saturating_sub(from.0));
+        let paused = |(from, to): &(Timestamp, Timestamp)| {
+            record.resumed.iter().any(|resumed| from < resumed && resumed < to)
+        };
+        let took = begun.zip(ended).filter(|times| !paused(times));
+        let took = took.map(|(from, to)| to.0.saturating_sub(from.0));
         let took = took.and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos);
         Self {
             expected_seconds: planned.expected.as_secs_f64(),

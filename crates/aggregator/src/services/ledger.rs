@@ -282,5 +282,6 @@ fn row(record: &RunRecord) -> wire::RunRow {
         created_ns: line.created.0,
         state: state.into(),
         verdict: verdict.map(|verdict| wire::Verdict::from(verdict).into()),
+        waits_for: None,
     }
 }

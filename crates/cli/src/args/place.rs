@@ -7,8 +7,7 @@ use clap::Args;
 /// Where the run is: in a results directory, or at a standing coordinator.
 #[derive(Args, Clone, Debug)]
 pub struct Place {
-    /// The directory that holds the results of runs; `results` when absent. Of a new run, the
-    /// results.dir of its run file then, which begins beside that file.
+    /// The directory that holds the results of runs; `results` when absent.
     #[arg(long, value_name = "DIR", env = "MULTIBEAM_RESULTS")]
     pub results: Option<PathBuf>,
 

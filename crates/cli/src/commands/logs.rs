@@ -49,10 +49,15 @@ async fn print(
     let lines = results.clone().follow(request).await;
     let mut lines = lines.map_err(|status| fail_status(&status))?.into_inner();
     let mut out = std::io::stdout().lock();
+    let mut printed = false;
     while let Some(part) = lines.message().await.map_err(|status| fail_status(&status))? {
+        printed |= !part.lines.is_empty();
         for line in part.lines {
             writeln!(out, "{line}").map_err(|error| Exit::of_output(&error))?;
         }
+    }
+    if let Some(spec) = args.spec.as_ref().filter(|_| !printed) {
+        eprintln!("note: no spec with {spec:?} in its text has run");
     }
     Ok(())
 }

@@ -38,11 +38,16 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     let look = Look { json: args.json, plain: args.plain, color };
     if let Some(run) = &args.resume {
+        let run = run.as_deref();
         return match &args.place.endpoint {
             Some(endpoint) => {
                 let channel = connect::coordinators(endpoint, &args.place.tls).await?;
-                let mut served = Served::over(channel, run.clone());
-                submit(&mut served, Vec::new(), Some(run.clone()), args.force).await?;
+                let mut served = Served::over(channel, run.unwrap_or_default().to_owned());
+                if run.is_none() {
+                    served.run = place::newest_of(&mut served, true).await?;
+                }
+                let run = served.run.clone();
+                submit(&mut served, Vec::new(), Some(run), args.force).await?;
                 follow_remote(served, args.place.results(), look).await
             }
             None => resume(&args, run, look).await,
@@ -89,10 +94,15 @@ pub(super) async fn run(args: RunArgs, color: ColorChoice) -> Result<(), Exit> {
     here(Start::New(Box::new(spec)), directory, look).await
 }
 
-async fn resume(args: &RunArgs, run: &str, look: Look) -> Result<(), Exit> {
-    match place::look(&args.place, Some(run)).await? {
+async fn resume(args: &RunArgs, run: Option<&str>, look: Look) -> Result<(), Exit> {
+    let run = match run {
+        Some(run) => run.to_owned(),
+        None => place::newest_open(args.place.results())?.name(),
+    };
+    match place::look(&args.place, Some(&run)).await? {
         Found::Left(directory) => here(Start::Resume { force: args.force }, directory, look).await,
-        Found::Served(_) => {
+        Found::Served(served) => {
+            let run = served.run;
             eprintln!("error: run {run} is under way (hint: `multibeam attach {run}` follows it)");
             Err(Exit::INPUT)
         }
@@ -103,10 +113,10 @@ async fn resume(args: &RunArgs, run: &str, look: Look) -> Result<(), Exit> {
 /// it went.
 async fn failures_of(args: &RunArgs, run: &str) -> Result<RunSpec, Exit> {
     let told = match place::look(&args.place, Some(run)).await? {
-        Found::Served(served) => earlier(&served.results, run).await,
+        Found::Served(served) => earlier(&served.results, &served.run).await,
         Found::Left(directory) => {
             let stored = Stored::open(&directory).await?;
-            let told = earlier(&stored.results, run).await;
+            let told = earlier(&stored.results, &stored.record.run.0).await;
             stored.close().await;
             told
         }

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-use multibeam_aggregator::render::RunJson;
 use multibeam_model::outcome::Verdict;
 use multibeam_proto::aggregator::v1::RunState;
 use multibeam_proto::coordinator::v1::ListRunsRequest;
@@ -25,6 +24,9 @@ struct Row {
     name: String,
     state: &'static str,
     verdict: Option<String>,
+    /// The run that has its turn first.
+    #[serde(rename = "waitsFor")]
+    waits_for: Option<String>,
 }
 
 /// Lists the runs of a results directory or of a standing coordinator.
@@ -59,12 +61,17 @@ fn row(run: multibeam_proto::aggregator::v1::RunRow) -> Row {
         let wire = multibeam_proto::aggregator::v1::Verdict::try_from(verdict).ok()?;
         Verdict::try_from(wire).ok()
     });
-    Row { run: run.run, name: run.name, state, verdict: verdict.map(|verdict| verdict.to_string()) }
+    Row {
+        run: run.run,
+        name: run.name,
+        state,
+        verdict: verdict.map(|verdict| verdict.to_string()),
+        waits_for: run.waits_for,
+    }
 }
 
 async fn local(directory: &RunDirectory) -> Row {
-    let summary = std::fs::read(directory.summary()).ok();
-    let summary: Option<RunJson> = summary.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let summary = directory.read_summary();
     let state = match &summary {
         Some(summary) if summary.ended.is_some() => "ended",
         _ if uds::connect(&directory.socket()).await.is_ok() => "running",
@@ -75,6 +82,7 @@ async fn local(directory: &RunDirectory) -> Row {
         name: summary.as_ref().map_or_else(|| unfinished_name(directory), |it| it.name.clone()),
         state,
         verdict: summary.and_then(|summary| summary.verdict).map(|verdict| verdict.to_string()),
+        waits_for: None,
     }
 }
 
@@ -94,7 +102,9 @@ fn write(out: &mut impl Write, rows: &[Row], json: bool) -> io::Result<()> {
     let width = rows.iter().map(|row| row.run.len()).max().unwrap_or_default();
     for row in rows {
         let verdict = row.verdict.as_deref().unwrap_or("-");
-        writeln!(out, "{:width$}  {:9}  {:24}  {}", row.run, row.state, verdict, clean(&row.name))?;
+        let waits = row.waits_for.as_deref().map(|run| format!(" (waits for {run})"));
+        let (name, waits) = (clean(&row.name), waits.unwrap_or_default());
+        writeln!(out, "{:width$}  {:9}  {verdict:24}  {name}{waits}", row.run, row.state)?;
     }
     Ok(())
 }

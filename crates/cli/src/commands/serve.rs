@@ -162,7 +162,7 @@ pub(super) async fn worker(args: WorkerArgs) -> Result<(), Exit> {
             alive: None,
             metrics: counted.clone(),
         };
-        tracing::info!(worker = %config.worker, cluster = config.cluster, "worker ready");
+        tracing::info!(worker = %config.worker, cluster = config.cluster, "worker starts");
         let agent = Agent::new(config, coordinator.clone(), aggregator.clone());
         match agent.run(&mut end).await {
             Ok(()) => break,

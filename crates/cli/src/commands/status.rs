@@ -12,6 +12,7 @@ use crate::files::summary;
 use crate::follow::{CtrlC, Look, follow};
 use crate::output;
 use crate::place::{Found, look};
+use crate::results_of::ResultsOf;
 use crate::stored::{Stored, status_of};
 use crate::view::{now, status_text};
 
@@ -29,10 +30,7 @@ pub(super) async fn run(args: StatusArgs, color: ColorChoice) -> Result<(), Exit
         Found::Served(mut served) if args.watch => {
             let look = Look { json: args.json, plain: false, color };
             let status = follow(&mut served, look, CtrlC::Leaves).await?;
-            status.verdict.map_or(Ok(()), |verdict| match Exit::from(verdict) {
-                Exit::SUCCESS => Ok(()),
-                exit => Err(exit),
-            })
+            exit(&status)
         }
         Found::Served(mut served) => {
             let request = StatusRequest { run: served.run.clone() };
@@ -48,6 +46,13 @@ pub(super) async fn run(args: StatusArgs, color: ColorChoice) -> Result<(), Exit
             };
             show(&status, args.json, color)
         }
+        // A coordinator elsewhere kept it: what it wrote here is all that there is.
+        Found::Left(directory) if !directory.ledger().is_dir() => {
+            let found = ResultsOf::open(directory.results(), Some(&directory.name()))?;
+            let status = status_of(&found.summary);
+            show(&status, args.json, color)?;
+            if args.watch { exit(&status) } else { Ok(()) }
+        }
         Found::Left(directory) => {
             let stored = Stored::open(&directory).await?;
             let summary = summary(&stored.results, &stored.record.run.0).await;
@@ -62,14 +67,16 @@ pub(super) async fn run(args: StatusArgs, color: ColorChoice) -> Result<(), Exit
                     status.run
                 );
             }
-            match status.verdict {
-                Some(verdict) if args.watch => match Exit::from(verdict) {
-                    Exit::SUCCESS => Ok(()),
-                    exit => Err(exit),
-                },
-                _ => Ok(()),
-            }
+            if args.watch { exit(&status) } else { Ok(()) }
         }
+    }
+}
+
+/// How the run ended; nothing wrong while it has not.
+fn exit(status: &RunStatus) -> Result<(), Exit> {
+    match status.verdict.map(Exit::from) {
+        Some(exit) if exit != Exit::SUCCESS => Err(exit),
+        _ => Ok(()),
     }
 }
 

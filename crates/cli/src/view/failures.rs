@@ -1,7 +1,7 @@
 //! Failures across targets: the same spec in several of them is one thing to look at.
 
 use multibeam_model::outcome::SpecState;
-use multibeam_model::status::RunStatus;
+use multibeam_model::status::{Failure, RunStatus};
 
 /// A spec that failed somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +15,18 @@ pub(crate) struct Failing<'a> {
     pub(crate) targets: Vec<usize>,
 }
 
-/// All failures by spec: those of most targets first, then as they came.
+/// Whether a cancel has cut it short, which says nothing about the suite.
+pub(crate) fn cut_short(status: &RunStatus, failure: &Failure) -> bool {
+    status.cancelling && failure.state == SpecState::Interrupted && !failure.lost
+}
+
+/// All failures by spec, without those that a cancel has cut short: those of most targets first, then
+/// as they came.
 pub(crate) fn by_spec(status: &RunStatus) -> Vec<Failing<'_>> {
     let mut all: Vec<Failing<'_>> = Vec::new();
     let mut known = std::collections::BTreeMap::new();
     for (index, target) in status.targets.iter().enumerate() {
-        for failure in &target.failures {
+        for failure in target.failures.iter().filter(|failure| !cut_short(status, failure)) {
             let spec = failure.spec.as_str();
             let place = *known.entry(spec).or_insert_with(|| {
                 all.push(Failing {

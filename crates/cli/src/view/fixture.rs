@@ -51,6 +51,8 @@ impl Story {
             targets: targets.iter().map(|(name, _)| (*name).to_owned()).collect(),
             clusters,
             serves,
+            since: at(0.0),
+            resumed: false,
         });
         story
     }
@@ -81,6 +83,7 @@ impl Story {
             done: 0,
             expected: Duration::from_secs(secs),
             work: Work::default(),
+            since: at(self.now),
         })
     }
 

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::event::{Event, Phase, What};
 use multibeam_model::ids::{ClusterId, SessionId, TargetId};
-use multibeam_model::outcome::Verdict;
-use multibeam_model::status::{RunStatus, TargetStatus};
+use multibeam_model::outcome::{SpecState, Verdict};
+use multibeam_model::status::{Queue, RunStatus, Silence, TargetStatus};
+use multibeam_model::time::Timestamp;
 
 use super::style::Role;
 use super::text::{count, without_colours};
-use super::time::{exact, short};
+use super::time::{between, exact, short};
 
 /// Most lines of a failure's message.
 const MESSAGE_LINES: usize = 12;
@@ -63,6 +64,19 @@ impl Narrator {
         let unknown = || (String::new(), "?".to_owned());
         Some(match what {
             What::RunStarted { .. } => passing("", run_started(status)),
+            What::Queued { .. } => lasting(Role::Warn, "", queued(status)?),
+            What::Dequeued => {
+                passing("", "its turn has come: no other run has its clusters".to_owned())
+            }
+            What::WorkerSilent { worker, cluster, since, until } => {
+                let silence = silence(&Silence { since: *since, until: *until }, status.updated);
+                let text = format!("worker {worker} {silence}");
+                lasting(Role::Warn, &cluster_name(status, *cluster), text)
+            }
+            What::WorkerHeard { worker, cluster } => {
+                let text = format!("worker {worker} is heard from again");
+                lasting(Role::Good, &cluster_name(status, *cluster), text)
+            }
             What::WorkerJoined { worker, cluster, slots } => {
                 let text =
                     format!("worker {worker} joined with {}", count(*slots as usize, "process"));
@@ -128,7 +142,11 @@ impl Narrator {
                 let cluster = cluster_name(status, *cluster);
                 let text = format!("{state}: {spec} ({cluster}, {})", exact(*run_time));
                 let subject = target_name(status, attempt.target);
-                lasting(Role::Bad, &subject, text).with(message)
+                match status.cancelling && *state == SpecState::Interrupted {
+                    // That is what the cancel is for.
+                    true => passing(&subject, text),
+                    false => lasting(Role::Bad, &subject, text).with(message),
+                }
             }
             What::SuiteNodeDone { session, node, state, message } if state.is_failure() => {
                 let (target, cluster) = of_session(session).unwrap_or_else(unknown);
@@ -231,10 +249,30 @@ fn lasting(role: Role, subject: &str, text: String) -> Note {
     Note { lasting: true, role, subject: subject.to_owned(), text, more: Vec::new() }
 }
 
+/// Behind the time of a run: what was before a resume is not counted, for nobody knows how much of it
+/// the run was at work.
+pub(crate) fn since_resumed(status: &RunStatus) -> &'static str {
+    if status.resumed { " since it was resumed" } else { "" }
+}
+
+/// What a queued run waits for.
+pub(crate) fn queued(status: &RunStatus) -> Option<String> {
+    let Queue { behind, cluster } = status.queued.as_ref()?;
+    let cluster = cluster_name(status, *cluster);
+    Some(format!("queued: waits for run {behind}, which wants cluster {cluster} as well"))
+}
+
+/// For how long a worker is silent, and how long nobody may have its specs.
+pub(crate) fn silence(silence: &Silence, now: Timestamp) -> String {
+    let (since, until) = (between(silence.since, now), between(now, silence.until));
+    format!("not heard from for {}, given up in {}", short(since), short(until))
+}
+
 fn run_started(status: &RunStatus) -> String {
     let certified = if status.certified { " (certified)" } else { "" };
+    let resumed = if status.resumed { " taken up again" } else { "" };
     format!(
-        "run {} of {}{certified}: {}, {}",
+        "run {} of {}{certified}{resumed}: {}, {}",
         status.run,
         status.name,
         count(status.targets.len(), "target"),

@@ -9,7 +9,7 @@ use multibeam_model::ids::TargetId;
 use multibeam_model::status::RunStatus;
 use multibeam_model::time::Timestamp;
 
-use super::narrator::{Narrator, Note, tally};
+use super::narrator::{Narrator, Note, queued, tally};
 use super::style::{Line, Role, Style};
 use super::text::width;
 use super::time::{between, offset, short};
@@ -88,7 +88,8 @@ impl<W: Write + Send> View for PlainView<W> {
     fn update(&mut self, status: &RunStatus, event: Option<&Event>) -> io::Result<()> {
         let Some(event) = event else {
             let text = format!("following run {} of {}", status.run, status.name);
-            return self.note(&text);
+            self.note(&text)?;
+            return queued(status).map_or(Ok(()), |text| self.note(&text));
         };
         for note in self.narrator.tell(status, event) {
             self.print(status, event.at, &note)?;

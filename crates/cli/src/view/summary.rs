@@ -6,9 +6,10 @@ use std::time::Duration;
 use multibeam_model::outcome::SpecState;
 use multibeam_model::plan::Planned;
 use multibeam_model::status::{RunStatus, TargetStatus};
+use multibeam_model::time::Timestamp;
 
-use super::failures::by_spec;
-use super::narrator::verdict_role;
+use super::failures::{by_spec, cut_short};
+use super::narrator::{since_resumed, verdict_role};
 use super::style::{Line, Role, Style};
 use super::text::{clean, count, fit, width, without_colours};
 use super::time::{between, short};
@@ -118,20 +119,25 @@ fn table(status: &RunStatus) -> Vec<Line> {
 }
 
 fn time(status: &RunStatus, target: &TargetStatus) -> String {
-    if !target.prepared {
-        return "–".to_owned();
-    }
-    short(took(status, target))
+    took(status, target).map_or_else(|| "–".to_owned(), short)
 }
 
-fn took(status: &RunStatus, target: &TargetStatus) -> Duration {
-    between(target.prepared_at, target.ended.unwrap_or(status.updated))
+/// How long a target was at work; nothing when it never was, or when nobody knows until when.
+fn took(status: &RunStatus, target: &TargetStatus) -> Option<Duration> {
+    let until = target.ended.or_else(|| Some(status.updated).filter(is_known));
+    until.filter(|_| target.prepared).map(|until| between(target.prepared_at, until))
+}
+
+/// A ledger that nobody serves does not say until when its run was at work.
+fn is_known(updated: &Timestamp) -> bool {
+    *updated != Timestamp::default()
 }
 
 /// What was planned against what it took.
 fn planned(status: &RunStatus, lines: &mut Vec<Line>) {
     let ended = status.targets.iter().filter(|target| target.ended.is_some());
-    for (target, planned) in ended.filter_map(|target| Some((target, target.planned?))) {
+    let ended = ended.filter_map(|target| Some((target, target.planned?, took(status, target)?)));
+    for (target, planned, took) in ended {
         let name = match status.targets.len() {
             1 => String::new(),
             _ => format!("{}: ", fit(&clean(&target.name), MOST_NAME)),
@@ -142,7 +148,7 @@ fn planned(status: &RunStatus, lines: &mut Vec<Line>) {
             short(expected),
             short(low),
             short(high),
-            short(took(status, target))
+            short(took)
         );
         lines.push(Line::of(Role::Dim, &text));
     }
@@ -166,7 +172,18 @@ fn causes(status: &RunStatus, lines: &mut Vec<Line>) {
     }
 }
 
+/// What a cancel has cut short, in one line.
+fn cancelled(status: &RunStatus, lines: &mut Vec<Line>) {
+    let failures = status.targets.iter().flat_map(|target| &target.failures);
+    let number = failures.filter(|failure| cut_short(status, failure)).count();
+    if number > 0 {
+        let text = format!("{} interrupted by the cancel", count(number, "spec"));
+        lines.extend([Line::new(), Line::of(Role::Warn, &text)]);
+    }
+}
+
 fn failures(status: &RunStatus, lines: &mut Vec<Line>) {
+    cancelled(status, lines);
     let failing = by_spec(status);
     if failing.is_empty() {
         return;
@@ -216,7 +233,10 @@ fn verdict(status: &RunStatus) -> Line {
         None => line.push(Role::Plain, "not ended"),
     }
     let targets = count(status.targets.len(), "target");
-    let time = short(between(status.started, status.updated));
-    line.push(Role::Plain, &format!(", {targets} in {time}"));
+    line.push(Role::Plain, &format!(", {targets}"));
+    if is_known(&status.updated) {
+        let time = short(between(status.started, status.updated));
+        line.push(Role::Plain, &format!(" in {time}{}", since_resumed(status)));
+    }
     line
 }

@@ -1,5 +1,7 @@
 //! What the views print, from the same stories.
 
+mod waits;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -118,6 +120,7 @@ fn what_was_done_before_a_resume_is_counted() {
         done: 7,
         expected: Duration::ZERO,
         work: Work::default(),
+        since: at(0.0),
     });
     story.session(1, 0, 0, 2).at(11.0).pass(1, 1);
     let text = plain(&story);

@@ -1,12 +1,14 @@
 //! The hub without a ledger: what it is told and what its runs then know.
 
 mod preparing;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::adopt::AdoptedProcess;
+use multibeam_model::record::{CatalogRecord, PayloadRef};
 use multibeam_model::run::{ClusterSpec, RunSpec, SuiteSpec, TargetSpec};
-use multibeam_model::{ProcessId, ProcessNumber, SessionId, TargetId};
+use multibeam_model::{ProcessId, ProcessNumber, SessionId, TargetId, Timestamp};
 use multibeam_proto::coordinator::v1 as wire;
 use multibeam_rt::access::Peer;
 use multibeam_rt::identity::{Identity, Role};
@@ -175,6 +177,8 @@ fn a_run(run: &str, clusters: &[&str]) -> Begin {
         run: RunId(run.into()),
         spec,
         seed: 1,
+        created: Timestamp(1),
+        resumed: None,
         recovered: None,
         catalogs: BTreeMap::new(),
         admitted: BTreeMap::new(),
@@ -184,9 +188,18 @@ fn a_run(run: &str, clusters: &[&str]) -> Begin {
 }
 
 fn begin(hub: &mut Task, run: &str, clusters: &[&str]) {
+    begin_as(hub, a_run(run, clusters));
+}
+
+fn begin_as(hub: &mut Task, begin: Begin) {
     let (reply, mut answer) = oneshot::channel();
-    hub.handle(ToHub::Begin(Box::new(a_run(run, clusters)), reply));
+    hub.handle(ToHub::Begin(Box::new(begin), reply));
     assert!(answer.try_recv().unwrap().is_ok());
+}
+
+/// A catalog as the ledger has it, from the time before.
+fn catalog(digest: &str) -> CatalogRecord {
+    CatalogRecord { digest: digest.into(), payload: PayloadRef { index: 1 }, at: Timestamp(5) }
 }
 
 fn watch(hub: &mut Task, run: &str) -> Watched {

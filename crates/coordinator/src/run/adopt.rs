@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::adopt::AdoptedProcess;
-use multibeam_model::event::What;
+use multibeam_model::event::{Event, What};
 use multibeam_model::link::ProcessNews;
 use multibeam_model::{AttemptId, Moment, ProcessId, SpecState, TargetId, WorkerId};
 use multibeam_sched::Input;
@@ -17,7 +17,8 @@ impl ActiveRun {
     /// Takes in what the ledger knows of the time before a takeover, for watchers and the schedule.
     pub(super) fn go_on(&mut self, now: Moment) {
         for (target, end) in std::mem::take(&mut self.ended) {
-            self.show(What::TargetEnded { target, verdict: end.verdict, cause: end.cause });
+            let what = What::TargetEnded { target, verdict: end.verdict, cause: end.cause };
+            self.show_event(Event { at: end.at, what });
         }
         for (target, sent) in std::mem::take(&mut self.admitted) {
             match sent.catalog {

@@ -7,7 +7,9 @@ mod lessons;
 mod outlook;
 mod perform;
 mod prepare;
+mod queue;
 mod refuse;
+mod silence;
 mod spans;
 mod tell;
 mod workers;
@@ -22,14 +24,16 @@ use multibeam_model::command::Decision;
 use multibeam_model::event::{Event, What};
 use multibeam_model::link::{CoordinatorMessage, ProcessNews};
 use multibeam_model::plan::TargetPlan;
-use multibeam_model::record::TargetEnd;
+use multibeam_model::record::{CatalogRecord, TargetEnd};
 use multibeam_model::run::RunSpec;
 use multibeam_model::status::RunStatus;
 use multibeam_model::{
-    AttemptId, ClusterId, LossCause, Moment, ProcessId, RunId, SessionId, TargetId, WorkerId,
+    AttemptId, ClusterId, LossCause, Moment, ProcessId, RunId, SessionId, TargetId, Timestamp,
+    WorkerId,
 };
 use multibeam_sched::{Input, Recovered, RunShape, Scheduler, TargetShape};
 use outlook::Ahead;
+use silence::Silences;
 use spans::Spans;
 use tokio::sync::broadcast;
 
@@ -54,10 +58,14 @@ pub(crate) struct Begin {
     pub(crate) spec: RunSpec,
     pub(crate) expected: Expected,
     pub(crate) seed: i64,
+    /// When it was made.
+    pub(crate) created: Timestamp,
+    /// When a resume took it up last, if one did.
+    pub(crate) resumed: Option<Timestamp>,
     /// What an earlier coordinator has left.
     pub(crate) recovered: Option<Recovered>,
-    /// The digests of the catalogs that the ledger has.
-    pub(crate) catalogs: BTreeMap<TargetId, String>,
+    /// The catalogs that the ledger has.
+    pub(crate) catalogs: BTreeMap<TargetId, CatalogRecord>,
     /// Those catalogs of a run that is taken over that are needed.
     pub(crate) admitted: BTreeMap<TargetId, SentCatalog>,
     /// Targets that were over before.
@@ -106,6 +114,9 @@ pub(crate) struct ActiveRun {
     ended: Vec<(TargetId, TargetEnd)>,
     /// Another run has one of its clusters: nothing happens until its turn comes.
     queued: bool,
+    /// When a resume took it up last, if one did.
+    resumed: Option<Timestamp>,
+    silences: Silences,
     /// When its watchers are told which of its clusters have no worker, which is no news then.
     roll_call: Option<Moment>,
     spans: Spans,
@@ -126,8 +137,8 @@ struct Target {
     unable: BTreeMap<WorkerId, String>,
     /// Clusters that cannot serve it.
     out: BTreeSet<ClusterId>,
-    /// The digest of the catalog that the ledger has from before a resume.
-    admitted: Option<String>,
+    /// The catalog that the ledger has from before a resume or a takeover.
+    admitted: Option<CatalogRecord>,
     /// The first of its clusters that told its version, and that version.
     git_version: Option<(String, String)>,
     /// It cannot run.
@@ -137,8 +148,19 @@ struct Target {
 impl ActiveRun {
     /// A run that waits for its turn; see [`ActiveRun::activate`].
     pub(crate) fn new(begin: Begin, effects: Effects) -> Self {
-        let Begin { run, spec, expected, seed, recovered, catalogs, admitted, ended, holder } =
-            begin;
+        let Begin {
+            run,
+            spec,
+            expected,
+            seed,
+            created,
+            resumed,
+            recovered,
+            catalogs,
+            admitted,
+            ended,
+            holder,
+        } = begin;
         let warning = expected.warning.clone();
         let unknown = |target| (TargetPlan { target, groups: Vec::new() }, BTreeMap::new());
         let ahead = Ahead::new(scene(&spec, unknown), recovered.is_some());
@@ -162,6 +184,8 @@ impl ActiveRun {
             targets: shape.targets.iter().map(|target| target.name.clone()).collect(),
             clusters: shape.clusters.clone(),
             serves: shape.targets.iter().map(|target| target.clusters.clone()).collect(),
+            since: resumed.unwrap_or(created),
+            resumed: resumed.is_some(),
         };
         let mut this = Self {
             spans: Spans::begin(&run, &spec, recovered.is_some()),
@@ -192,6 +216,8 @@ impl ActiveRun {
             admitted,
             ended,
             queued: true,
+            resumed,
+            silences: Silences::default(),
             roll_call: None,
         };
         this.show(started);
@@ -208,20 +234,13 @@ impl ActiveRun {
 
     /// Its turn has come: from now on time counts.
     pub(crate) fn activate(&mut self, now: Moment) {
-        self.queued = false;
+        self.dequeue();
         self.roll_call = Some(now + ROLL_CALL);
         let (targets, clusters) = (self.spec.targets.len(), self.spec.clusters.len());
         tracing::info!(run = %self.id, name = self.spec.name, targets, clusters, "run begins");
+        self.await_workers(now);
         self.go_on(now);
         self.tick(now);
-    }
-
-    /// Tells its watchers, once, what it waits for.
-    pub(crate) fn wait_for(&mut self, run: &RunId, cluster: &str) {
-        let message = format!("waiting for run {run}, which has cluster {cluster}");
-        if !self.status.warnings.contains(&message) {
-            self.show(What::Warning { message });
-        }
     }
 
     pub(crate) fn cluster_names(&self) -> impl Iterator<Item = &str> {
@@ -357,9 +376,14 @@ impl ActiveRun {
         self.effects.send(effect);
     }
 
-    /// Shows an event to all watchers.
+    /// Shows to all watchers what happens now.
     fn show(&mut self, what: What) {
-        match &what {
+        self.show_event(event(what));
+    }
+
+    /// Shows an event to all watchers.
+    fn show_event(&mut self, event: Event) {
+        match &event.what {
             What::TargetEnded { target, verdict, .. } => {
                 tracing::info!(run = %self.id, %target, %verdict, "target ended");
                 self.spans.target_ended(*target, *verdict);
@@ -370,7 +394,6 @@ impl ActiveRun {
             }
             _ => {}
         }
-        let event = event(what);
         self.status.apply(&event);
         // Nobody may be watching.
         let _ = self.events.send(event);

@@ -9,7 +9,7 @@ use multibeam_model::event::{What, Work};
 use multibeam_model::link::{ClusterIdentity, CoordinatorMessage, Prepare, PrepareError, Prepared};
 use multibeam_model::plan::TargetPlan;
 use multibeam_model::run::TargetSpec;
-use multibeam_model::{ClusterId, Moment, TargetId, WorkerId};
+use multibeam_model::{ClusterId, Moment, TargetId, Timestamp, WorkerId};
 use multibeam_sched::Input;
 
 use super::{ActiveRun, Target};
@@ -213,7 +213,15 @@ impl ActiveRun {
             done: count(done.filter(|spec| catalog.spec(**spec).is_selected()).count()),
             expected: self.expect(target, plan),
             work,
+            since: self.at_work_since(target),
         }
+    }
+
+    /// When a target's clock started: with its catalog, and anew with a resume.
+    pub(crate) fn at_work_since(&self, target: TargetId) -> Timestamp {
+        let place = self.targets.get(target.0 as usize);
+        let admitted = place.and_then(|target| target.admitted.as_ref()).map(|it| it.at);
+        admitted.map_or_else(wall, |at| self.resumed.map_or(at, |resumed| resumed.max(at)))
     }
 
     /// How long the target takes when every cluster is busy to the end: a lower bound, which the
@@ -239,7 +247,7 @@ impl Target {
     /// began with if it was taken up again, else what the first worker has.
     fn agrees(&self, worker: &WorkerId, mine: &(String, String)) -> Result<(), String> {
         let (suite, catalog) = mine;
-        if self.admitted.as_ref().is_some_and(|admitted| admitted != catalog) {
+        if self.admitted.as_ref().is_some_and(|admitted| admitted.digest != *catalog) {
             return Err(format!(
                 "the suite is not the one that this run began with: on worker {worker} its SHA-256 is {} (hint: put the old binary and its arguments back, or start a new run)",
                 short(suite)

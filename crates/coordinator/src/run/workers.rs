@@ -45,6 +45,7 @@ impl ActiveRun {
 
     pub(crate) fn worker_lost(&mut self, worker: &WorkerId, reason: &str, now: Moment) {
         let Some(cluster) = self.workers.remove(worker) else { return };
+        self.forget_silence(worker);
         let reason = reason.to_owned();
         self.show(What::WorkerLeft { worker: worker.0.clone(), cluster, reason });
         self.ask_another_for_catalogs(worker);

@@ -61,6 +61,8 @@ impl CoordinatorService {
             spec,
             expected,
             seed: record.seed,
+            created: record.created,
+            resumed: record.resumed.last().copied(),
             recovered: Some(Recovered::from_record(&record)),
             catalogs: catalogs_of(&record),
             admitted: BTreeMap::new(),

@@ -71,6 +71,37 @@ fn what_is_no_history_is_refused_as_a_whole() {
     }
 }
 
+/// An output that nobody reads any more.
+struct Closed;
+
+impl io::Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_known_for_one() {
+    let mut history = History::default();
+    // More than is kept back until the end.
+    let took = |number| Took { spec: format!("{number} {}", "long ".repeat(100)), millis: 1 };
+    let durations = (0..100).map(took).collect();
+    history.learn(&Lesson {
+        source: "r".to_owned(),
+        at: Timestamp(1),
+        labels: Labels::default(),
+        durations,
+    });
+    for history in [history, History::default()] {
+        let error = write(Closed, &history).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{error}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_again(

@@ -23,6 +23,8 @@ fn one_spec_done() -> Vec<What> {
             targets: vec!["t".into()],
             clusters: vec!["c".into()],
             serves: vec![vec![cluster]],
+            since: Timestamp(0),
+            resumed: false,
         },
         What::TargetPrepared {
             target,
@@ -32,6 +34,7 @@ fn one_spec_done() -> Vec<What> {
             done: 0,
             expected: Duration::from_secs(5),
             work: Work { parallel: Duration::from_secs(10), serial: Duration::ZERO },
+            since: Timestamp(0),
         },
         What::SessionOpened { session, target, cluster, processes: 2 },
         What::SpecStarted { attempt, process, cluster, spec: "a".into() },

@@ -21,6 +21,10 @@ const STREAM_QUEUE: usize = 64;
 /// The pause between two tries to connect doubles from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// For how long after a start a missing coordinator is nothing to worry about: longer than a new one
+/// takes to come into office.
+const START: Duration = Duration::from_secs(30);
+
 /// What the link tells its agent.
 #[derive(Debug)]
 pub(super) enum Received {
@@ -80,6 +84,7 @@ impl Link {
     /// Runs until the agent is gone or the coordinator refuses the worker.
     pub(super) async fn run(mut self) {
         let mut pause = PAUSES.0;
+        let begun = Instant::now();
         loop {
             let broken = match self.connect().await {
                 Ok((stream, sender)) => {
@@ -98,7 +103,13 @@ impl Link {
                     return;
                 }
                 Broken::Stream(status) => {
-                    tracing::warn!(code = ?status.code(), message = status.message(), "no coordinator, trying again");
+                    let (code, message) = (status.code(), status.message());
+                    // Services start in any order.
+                    if self.epoch.is_none() && begun.elapsed() < START {
+                        tracing::info!(?code, message, "no coordinator yet, trying again");
+                    } else {
+                        tracing::warn!(?code, message, "no coordinator, trying again");
+                    }
                 }
             }
             if self.collect_for(pause).await.is_err() {
@@ -184,6 +195,7 @@ impl Link {
                     return Err(Broken::Stream(Status::aborted("an older coordinator answered")));
                 }
                 if self.epoch.replace(epoch.0) != Some(epoch.0) {
+                    tracing::info!(%epoch, "worker ready: a coordinator knows it");
                     // Another coordinator numbers its messages anew.
                     self.inbox = Inbox::default();
                 }

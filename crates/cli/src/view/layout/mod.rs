@@ -4,12 +4,12 @@
 mod running;
 mod target;
 
-use multibeam_model::status::RunStatus;
+use multibeam_model::status::{ClusterStatus, RunStatus};
 use multibeam_model::time::Timestamp;
 
 use self::target::Table;
 use super::eta;
-use super::narrator::verdict_role;
+use super::narrator::{queued, silence, since_resumed, verdict_role};
 use super::style::{Line, Role, Style};
 use super::text::count;
 use super::time::{between, short};
@@ -46,7 +46,7 @@ pub fn status_text(status: &RunStatus, now: Timestamp, width: usize, style: Styl
 
 fn arrange(status: &RunStatus, now: Timestamp, width: usize, height: usize) -> Vec<Line> {
     let mut lines = vec![header(status, now, width)];
-    let mut trouble = trouble(status);
+    let mut trouble = trouble(status, now);
     trouble.truncate(if height < 12 { 1 } else { 4 });
 
     let table = Table::new(status, now, width);
@@ -84,15 +84,27 @@ fn header(status: &RunStatus, now: Timestamp, width: usize) -> Line {
             let took = short(between(status.started, status.updated));
             time.push(verdict_role(verdict), &verdict.to_string());
             brief.append(time.clone());
-            time.push(Role::Plain, &format!(" in {took}"));
+            time.push(Role::Plain, &format!(" in {took}{}", since_resumed(status)));
+        }
+        // A ledger that nobody serves does not say until when it was at work.
+        None if status.updated == Timestamp::default() => {
+            // Nor does a run of which nothing has come yet.
+            let text = if status.run.is_empty() { "" } else { "not under way" };
+            time.push(Role::Warn, text);
+            brief.append(time.clone());
         }
         None => {
             let took = short(between(status.started, now));
             brief.push(Role::Plain, &took);
-            time.append(brief.clone());
-            let left = eta::of_run(status, now);
-            let left = left.map_or_else(|| "–".to_owned(), short);
-            time.push(Role::Dim, &format!(" elapsed, {left} left"));
+            if status.queued.is_some() {
+                time.push(Role::Plain, &format!("queued for {took}"));
+            } else {
+                time.append(brief.clone());
+                let left = eta::of_run(status, now);
+                let left = left.map_or_else(|| "–".to_owned(), short);
+                let resumed = since_resumed(status);
+                time.push(Role::Dim, &format!(" elapsed{resumed}, {left} left"));
+            }
         }
     }
     let with = |parts: &[&Line]| {
@@ -114,20 +126,38 @@ fn header(status: &RunStatus, now: Timestamp, width: usize) -> Line {
     left.clone().flush((*right).clone(), width)
 }
 
-/// Clusters that are of no use now.
-fn trouble(status: &RunStatus) -> Vec<Line> {
+/// What the run waits for, and clusters that are of no use now.
+fn trouble(status: &RunStatus, now: Timestamp) -> Vec<Line> {
     let mut lines = Vec::new();
+    if let Some(text) = queued(status) {
+        lines.push(Line::of(Role::Warn, &format!("! {text}")));
+    }
     for cluster in &status.clusters {
         let text = match (&cluster.given_up, cluster.unready) {
             (Some(reason), _) => format!("given up: {reason}"),
             (None, true) => "does not answer".to_owned(),
-            (None, false) => continue,
+            (None, false) => match silent(cluster, now).filter(|_| status.verdict.is_none()) {
+                Some((_, text)) => text,
+                None => continue,
+            },
         };
         let mut line = Line::of(Role::Warn, &format!("! {} ", cluster.name));
         line.push(Role::Plain, &text);
         lines.push(line);
     }
     lines
+}
+
+/// Whether none of a cluster's workers is heard from, and what is to be said of those that are not.
+fn silent(cluster: &ClusterStatus, now: Timestamp) -> Option<(bool, String)> {
+    let first = cluster.silent.values().min_by_key(|silence| silence.until)?;
+    let heard = cluster.workers.keys().filter(|worker| !cluster.silent.contains_key(*worker));
+    let (silent, heard) = (cluster.silent.len(), heard.count());
+    let who = match heard {
+        0 => String::new(),
+        heard => format!("{silent} of {} workers ", silent + heard),
+    };
+    Some((heard == 0, format!("{who}{}", silence(first, now))))
 }
 
 /// `… and 3 more targets`.

@@ -7,11 +7,11 @@ use multibeam_model::status::{RunStatus, SessionStatus, TargetStatus};
 use multibeam_model::time::Timestamp;
 
 use super::super::eta;
-use super::super::narrator::{cluster_name, verdict_role};
+use super::super::narrator::{cluster_name, target_name, verdict_role};
 use super::super::style::{Line, Role};
 use super::super::text::{clean, pad, width as width_of};
 use super::super::time::{between, short};
-use super::and_more;
+use super::{and_more, silent};
 
 /// Columns of a progress bar.
 const BAR: std::ops::RangeInclusive<usize> = 8..=24;
@@ -51,6 +51,7 @@ struct Columns {
 /// All targets.
 pub(super) struct Table<'a> {
     status: &'a RunStatus,
+    now: Timestamp,
     rows: Vec<Row>,
     columns: Columns,
 }
@@ -61,13 +62,14 @@ impl<'a> Table<'a> {
         let rows: Vec<Row> =
             (0..status.targets.len()).map(|index| Row::new(status, index, now, words)).collect();
         let columns = Columns::for_rows(&rows, width);
-        Self { status, rows, columns }
+        Self { status, now, rows, columns }
     }
 
     /// Lines with one per target and one per cluster of a target that has several.
     pub(super) fn detailed_rows(&self) -> usize {
-        let targets = self.status.targets.iter();
-        self.rows.len() + targets.map(|t| clusters_shown(t).len()).sum::<usize>()
+        let targets = 0..self.status.targets.len();
+        let clusters = targets.map(|index| clusters_shown(self.status, index).len());
+        self.rows.len() + clusters.sum::<usize>()
     }
 
     /// At most `room` lines, one per target. Targets that have ended make room for the others.
@@ -92,9 +94,8 @@ impl<'a> Table<'a> {
         let mut lines = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
             lines.push(self.line(row));
-            let target = &self.status.targets[index];
-            for cluster in clusters_shown(target) {
-                lines.push(cluster_line(self.status, index, *cluster));
+            for cluster in clusters_shown(self.status, index) {
+                lines.push(cluster_line(self.status, index, *cluster, self.now));
             }
         }
         lines
@@ -250,6 +251,9 @@ fn state(status: &RunStatus, index: usize) -> (Role, String) {
         };
         return (verdict_role(verdict), text);
     }
+    if status.queued.is_some() {
+        return (Role::Dim, "queued".to_owned());
+    }
     if !target.prepared {
         return (Role::Dim, "preparing".to_owned());
     }
@@ -283,31 +287,56 @@ fn phase(phase: Phase) -> &'static str {
     }
 }
 
-/// One cluster alone says nothing that its target does not say.
-fn clusters_shown(target: &TargetStatus) -> &[ClusterId] {
+/// One cluster alone says nothing that its target does not say, unless another target wants it as
+/// well. A run that waits for its turn has none yet.
+fn clusters_shown(status: &RunStatus, index: usize) -> &[ClusterId] {
+    let target = &status.targets[index];
+    if target.verdict.is_some() || status.queued.is_some() {
+        return &[];
+    }
     match target.clusters.as_slice() {
-        several @ [_, _, ..] if target.verdict.is_none() => several,
-        _ => &[],
+        [one] if !others(status, index).any(|other| other.clusters.contains(one)) => &[],
+        clusters => clusters,
     }
 }
 
-fn cluster_line(status: &RunStatus, target: usize, id: ClusterId) -> Line {
+/// The other targets that have not ended.
+fn others(status: &RunStatus, index: usize) -> impl Iterator<Item = &TargetStatus> {
+    let others = status.targets.iter().enumerate().filter(move |(other, _)| *other != index);
+    others.map(|(_, target)| target).filter(|target| target.verdict.is_none())
+}
+
+fn cluster_line(status: &RunStatus, target: usize, id: ClusterId, now: Timestamp) -> Line {
     let mut line = Line::of(Role::Plain, "    ");
     line.push(Role::Accent, &cluster_name(status, id));
     line.push(Role::Plain, "  ");
     let Some(cluster) = status.clusters.get(id.0 as usize) else {
         return line;
     };
-    match sessions(status, target).find(|session| session.cluster == id) {
+    let silent = silent(cluster, now);
+    let on_it = || status.sessions.values().filter(|session| session.cluster == id);
+    let of_target = |session: &&SessionStatus| session.target.0 as usize == target;
+    match (on_it().find(of_target), silent) {
         _ if cluster.given_up.is_some() => line.push(Role::Bad, "given up"),
         _ if cluster.unready => line.push(Role::Warn, "does not answer"),
-        Some(session) => {
+        (_, Some((true, text))) => line.push(Role::Warn, &text),
+        (Some(session), silent) => {
             let (running, processes) = (session.running.len(), session.processes);
             line.push(Role::Plain, phase(session.phase));
             line.push(Role::Dim, &format!(", {running} of {processes} running"));
+            if let Some((_, text)) = silent {
+                line.push(Role::Warn, &format!(", {text}"));
+            }
         }
-        None if cluster.workers.is_empty() => line.push(Role::Dim, "no worker"),
-        None => line.push(Role::Dim, "idle"),
+        (None, _) if cluster.workers.is_empty() => line.push(Role::Dim, "no worker"),
+        // A cluster has one session at a time.
+        (None, _) => match on_it().next() {
+            Some(other) => {
+                line.push(Role::Dim, "at ");
+                line.push(Role::Plain, &target_name(status, other.target));
+            }
+            None => line.push(Role::Dim, "idle"),
+        },
     }
     line
 }

@@ -170,6 +170,110 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn a_queued_run_says_what_it_waits_for() {
+    let mut story = Story::new(&[("t", &["east", "west"])]);
+    let behind = multibeam_model::ids::RunId::from("20260101-000000-0001");
+    story.tell(What::Queued { behind, cluster: ClusterId(0) });
+    expect(
+        &plain(&story, 12.0, 90, 24),
+        "
+nightly  20260101-000000-ab12                                               queued for 12s
+  t  queued
+! queued: waits for run 20260101-000000-0001, which wants cluster east as well
+",
+    );
+    story.at(13.0).tell(What::Dequeued);
+    let text = plain(&story, 14.0, 90, 24);
+    assert!(text.contains("14s elapsed") && text.contains("preparing"), "{text}");
+    assert!(!text.contains("queued"), "{text}");
+}
+
+/// A worker of a cluster falls silent at 100 s and is given up at 171 s.
+fn fall_silent(story: &mut Story, worker: &str, cluster: u32) {
+    let (worker, cluster) = (worker.to_owned(), ClusterId(cluster));
+    let (since, until) = (at(100.0), at(171.0));
+    story.tell(What::WorkerSilent { worker, cluster, since, until });
+}
+
+#[test]
+fn a_silent_worker_is_no_healthy_one() {
+    let mut story = Story::new(&[("t", &["east", "west"])]);
+    story.joined(0, 4).joined(1, 4).prepared(0, 40, 0, 600);
+    story.session(1, 0, 0, 4).session(2, 0, 1, 4);
+    fall_silent(&mut story, "w0", 0);
+    let text = plain(&story, 125.0, 90, 40);
+    assert!(text.contains("    east  not heard from for 25s, given up in 46s\n"), "{text}");
+    assert!(text.contains("    west  parallel, 0 of 4 running\n"), "{text}");
+    assert!(text.contains("\n! east not heard from for 25s, given up in 46s"), "{text}");
+    // Another one of the cluster is there.
+    let (worker, cluster) = ("new".to_owned(), ClusterId(0));
+    story.tell(What::WorkerJoined { worker, cluster, slots: 4 });
+    let text = plain(&story, 125.0, 90, 40);
+    let line = "parallel, 0 of 4 running, 1 of 2 workers not heard from for 25s, given up in 46s";
+    assert!(text.contains(&format!("    east  {line}\n")), "{text}");
+    story.tell(What::WorkerHeard { worker: "w0".to_owned(), cluster });
+    assert!(!plain(&story, 126.0, 90, 40).contains("not heard from"));
+}
+
+#[test]
+fn a_worker_that_never_came_back_may_not_be_known() {
+    let mut story = Story::new(&[("t", &["east"])]);
+    story.prepared(0, 40, 0, 600).session(1, 0, 0, 4);
+    fall_silent(&mut story, "of another time", 0);
+    let text = plain(&story, 125.0, 90, 40);
+    assert!(text.contains("\n! east not heard from for 25s, given up in 46s"), "{text}");
+    let (worker, cluster) = ("of another time".to_owned(), ClusterId(0));
+    story.tell(What::WorkerLeft { worker, cluster, reason: String::new() });
+    assert!(!plain(&story, 172.0, 90, 40).contains("not heard from"));
+}
+
+#[test]
+fn targets_that_share_a_cluster_say_whose_turn_it_is() {
+    let mut story = Story::new(&[("v1.36", &["east", "west"]), ("v1.36-b", &["east"])]);
+    story.joined(0, 4).joined(1, 4).prepared(0, 40, 0, 600).prepared(1, 40, 0, 600);
+    story.session(1, 1, 0, 4).session(2, 0, 1, 4);
+    let clusters = |story: &Story| {
+        let text = plain(story, 1.0, 100, 40);
+        let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let running = "parallel, 0 of 4 running";
+    let west = format!("west  {running}");
+    let theirs = format!("east  {running}");
+    assert_eq!(clusters(&story), ["east  at v1.36-b".to_owned(), west.clone(), theirs]);
+    story.tell(What::SessionClosed { session: multibeam_model::ids::SessionId(1), lost: false });
+    assert_eq!(clusters(&story), ["east  idle".to_owned(), west.clone(), "east  idle".to_owned()]);
+    story.session(3, 0, 0, 4);
+    let mine = format!("east  {running}");
+    assert_eq!(clusters(&story), [mine, west, "east  at v1.36".to_owned()]);
+}
+
+#[test]
+fn time_goes_on_after_a_takeover_and_anew_after_a_resume() {
+    let mut story = Story::new(&[("t", &["a"])]);
+    let again = |resumed| What::RunStarted {
+        run: multibeam_model::ids::RunId::from("20260101-000000-ab12"),
+        name: "nightly".to_owned(),
+        certified: false,
+        targets: vec!["t".to_owned()],
+        clusters: vec!["a".to_owned()],
+        serves: vec![vec![ClusterId(0)]],
+        since: at(5.0),
+        resumed,
+    };
+    let header = |story: &Story| plain(story, 60.0, 79, 24).lines().next().unwrap().to_owned();
+    story.at(50.0).tell(again(false));
+    assert!(header(&story).ends_with("  55s elapsed, – left"), "{}", header(&story));
+    story.at(50.0).tell(again(true));
+    let resumed = "  55s elapsed since it was resumed, – left";
+    assert!(header(&story).ends_with(resumed), "{}", header(&story));
+    // One that nobody serves: its summary says no more.
+    let status = RunStatus { updated: Timestamp::default(), ..story.status() };
+    let text = status_text(&status, at(60.0), 79, Style::PLAIN);
+    assert!(text.lines().next().unwrap().ends_with("  not under way"), "{text}");
+}
+
+#[test]
 fn a_run_that_has_ended_says_how() {
     let mut story = Story::new(&[("a", &["x"]), ("b", &["y"])]);
     story.at(1.0).prepared(0, 4, 0, 0).session(1, 0, 0, 2).pass(1, 3);

@@ -64,12 +64,10 @@ async fn a_target_without_a_worker_that_has_its_suite_ends() {
     connect(&mut hub, "a-1", "a");
     connect(&mut hub, "b-1", "b");
     let begin = Begin {
-        catalogs: BTreeMap::from([(TargetId(0), "old".to_owned())]),
+        catalogs: BTreeMap::from([(TargetId(0), catalog("old"))]),
         ..a_run("r", &["a", "b"])
     };
-    let (reply, mut answer) = oneshot::channel();
-    hub.handle(ToHub::Begin(Box::new(begin), reply));
-    assert!(answer.try_recv().unwrap().is_ok());
+    begin_as(&mut hub, begin);
     prepared(&mut hub, "a-1", 1, "new");
     assert!(!stand(&mut hub).0, "the other worker may have the old suite");
     prepared(&mut hub, "b-1", 1, "newer");
@@ -116,9 +114,7 @@ async fn workers_that_are_on_their_way_are_waited_for_until_the_roll_is_called()
     connect(&mut hub, "a-1", "a");
     let mut begin = a_run("r", &["a"]);
     begin.spec.clusters[0].workers = 2;
-    let (reply, mut answer) = oneshot::channel();
-    hub.handle(ToHub::Begin(Box::new(begin), reply));
-    assert!(answer.try_recv().unwrap().is_ok());
+    begin_as(&mut hub, begin);
     unable(&mut hub, "a-1", 1, "its disk is full");
     assert!(!stand(&mut hub).0);
     let later = hub.clock.now() + Duration::from_secs(6);
