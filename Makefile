@@ -34,7 +34,7 @@ bench: ## against `ginkgo -p`, against the limit in virtual time, and the ledger
 	cargo bench --locked -p multibeam-packing
 	tests/bench-ledger/run
 
-bench-ledger: ## only the ledger beside etcd, some ten minutes; options: tests/bench-ledger/run -h
+bench-ledger: ## only the ledger beside etcd and 1,000 workers, some ten minutes; options: tests/bench-ledger/run -h
 	@tests/need cargo
 	tests/bench-ledger/run
 

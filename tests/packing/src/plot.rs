@@ -7,7 +7,7 @@ use std::path::Path;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::{
     ChartBuilder, IntoDrawingArea as _, IntoLogRange as _, LineSeries, PathElement, RGBColor,
-    SVGBackend, WHITE,
+    SVGBackend, SeriesLabelPosition, WHITE,
 };
 
 /// Width and height, in pixels.
@@ -78,7 +78,9 @@ where
             .label(*name)
             .legend(key);
     }
-    chart.configure_series_labels().background_style(WHITE).border_style(COLOURS[0]).draw()?;
+    let labels = &mut chart.configure_series_labels();
+    let labels = labels.position(SeriesLabelPosition::LowerRight);
+    labels.background_style(WHITE).border_style(COLOURS[0]).draw()?;
     area.present()?;
     Ok(())
 }
