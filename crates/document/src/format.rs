@@ -4,6 +4,7 @@ use crate::bounds::MAX_FILE_BYTES;
 use crate::check;
 use crate::diagnostic::{Code, Diagnostics, Sink};
 use crate::render::quote;
+use crate::suggest;
 use crate::table::{Object, Ty};
 use crate::yaml::{self, Kind, Node, Span};
 
@@ -114,7 +115,7 @@ fn tree(format: &Format, text: &str, sink: &mut Sink<'_>) -> Option<Node> {
 }
 
 /// Whether the file says that it is of this format. If not, nothing else in it is looked at: every
-/// key might mean something else there.
+/// key might mean something else there. A word that is merely misspelt is found with all other mistakes.
 fn is_readable(format: &Format, node: &Node, sink: &mut Sink<'_>) -> bool {
     let mut good = true;
     for (key, wanted) in [("apiVersion", format.api_version), ("kind", format.kind)] {
@@ -123,9 +124,13 @@ fn is_readable(format: &Format, node: &Node, sink: &mut Sink<'_>) -> bool {
             continue;
         };
         let group = wanted.split_once('/').map(|(group, _)| group);
+        let same_group = group.is_some_and(|group| found.split('/').next() == Some(group));
+        if !same_group && suggest::nearest(found, [wanted]).is_some() {
+            continue;
+        }
         let hint = if key == "kind" {
             format!("{} has kind: {wanted}", format.root.name)
-        } else if group.is_some_and(|group| found.split('/').next() == Some(group)) {
+        } else if same_group {
             format!(
                 "the file is of another version of Multibeam; this one reads {wanted}, and {}",
                 format.example
