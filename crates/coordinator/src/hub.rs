@@ -155,6 +155,8 @@ impl Task {
             }
             ToHub::Foreseen { run, answer, took } => {
                 self.with_run(&run, |run| run.foreseen(answer, took, now));
+                // The plan of a run is wanted before it is over, also when that is soon.
+                self.look_ahead(&run, now);
             }
             ToHub::ServedBy { run, target, reply } => {
                 let _ = reply.send(self.runs.get(&run).and_then(|run| run.served_by(target)));
