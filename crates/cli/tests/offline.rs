@@ -240,7 +240,7 @@ fn a_kubeconfig_that_cannot_be_used_is_found_before_anything_starts() {
     let (code, _, said) = run(multibeam(home.path()).args(["run", "-f"]).arg(&path));
     assert_eq!(code, 3, "{said}");
     for part in
-        ["run.yaml:7:27: error: cluster `x`", "run.yaml:8:27", "run.yaml:11:", "`other`", "(hint: "]
+        ["run.yaml:7:27: error: cluster `x`", "run.yaml:8:55", "run.yaml:11:", "`other`", "(hint: "]
     {
         assert!(said.contains(part), "{part} is not in {said}");
     }
