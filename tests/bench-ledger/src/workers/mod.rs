@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::group::{Authority, Group, security};
-use crate::processes::{Meter, Process};
+use crate::processes::Meter;
 use crate::table::{Table, goal, mb, ms};
 use crate::{Outcome, note, reports};
 use office::Office;
@@ -188,9 +188,4 @@ async fn any_end(workers: &mut JoinSet<Outcome<()>>) -> Outcome<()> {
 
 fn cluster(number: usize) -> String {
     format!("c{number}")
-}
-
-/// What is measured is a program of its own.
-fn start(command: std::process::Command, dir: &std::path::Path) -> Outcome<Process> {
-    Process::start(command, dir.join("coordinator.log"))
 }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use super::{Plan, cluster, start};
+use super::{Plan, cluster};
 use crate::Outcome;
 use crate::group::{Authority, Group, free_urls, security};
 use crate::processes::Process;
@@ -48,7 +48,7 @@ impl Office {
         }
         command.arg("--ca").arg(&files.authority);
         command.arg("--cert").arg(&files.certificate).arg("--key").arg(&files.key);
-        let process = start(command, &plan.dir)?;
+        let process = Process::start(command, plan.dir.join("coordinator.log"))?;
         let user = security(&pki.issue(Role::User, "office")?)?;
         let client = CoordinatorClient::new(endpoints(&url, &user)?)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
