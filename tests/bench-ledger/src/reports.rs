@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const OUTPUT_BYTES: usize = 7_400;
 
 /// The level that workers compress with.
-const COMPRESSION: i32 = 1;
+pub(crate) const COMPRESSION: i32 = 1;
 
 const AREAS: [(&str, &str, &str); 6] = [
     (

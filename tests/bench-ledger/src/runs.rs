@@ -136,17 +136,22 @@ impl Coordinator {
 impl Place {
     /// The report of this attempt's only spec, as the worker ships it.
     pub(crate) fn report(self, payload: &[u8]) -> Bytes {
-        let report = Report {
-            attempt: attempt(self.group),
-            ordinal: 0,
-            spec: SpecIndex(self.group),
-            state: SpecState::Passed,
-            explained: false,
-            cluster_lost: false,
-            payload: payload.to_vec(),
-        };
-        Command::Run { run: self.run, change: Change::Report(report) }.encode().into()
+        report(self.run, attempt(self.group), payload)
     }
+}
+
+/// The report of an attempt's only spec, which has the number of its group, as the worker ships it.
+pub(crate) fn report(run: RunId, attempt: AttemptId, payload: &[u8]) -> Bytes {
+    let report = Report {
+        attempt,
+        ordinal: 0,
+        spec: SpecIndex(attempt.group.0),
+        state: SpecState::Passed,
+        explained: false,
+        cluster_lost: false,
+        payload: payload.to_vec(),
+    };
+    Command::Run { run, change: Change::Report(report) }.encode().into()
 }
 
 fn run_id(number: u32) -> RunId {

@@ -4,9 +4,7 @@ use bytes::Bytes;
 use multibeam_ginkgo::sample;
 
 use crate::Outcome;
-
-/// The level that workers compress with.
-const COMPRESSION: i32 = 1;
+use crate::reports::COMPRESSION;
 
 /// A suite as all workers know it.
 pub(super) struct Suite {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fastrand::Rng;
-use multibeam_model::command::{Change, Command, Report};
 use multibeam_model::link::{
     CoordinatorMessage, Hello, Prepared, ProcessNews, ProcessOrder, WorkerMessage,
 };
@@ -26,6 +25,7 @@ use super::suite::Suite;
 use super::times::Times;
 use crate::Outcome;
 use crate::group::Ledger;
+use crate::runs::report;
 use crate::store::Store as _;
 
 /// Messages on their way into the stream.
@@ -206,10 +206,10 @@ impl Worker {
             *process = Process::Reports { run: run.clone() };
             let payload =
                 &self.shared.reports[attempt.group.0 as usize % self.shared.reports.len()];
-            let report = Command::Run { run, change: Change::Report(report(attempt, payload)) };
+            let report = report(run, attempt, payload);
             let (ledger, shared) = (self.ledger.clone(), Arc::clone(&self.shared));
             self.reports.spawn(async move {
-                ledger.put(vec![report.encode().into()]).await?;
+                ledger.put(vec![report]).await?;
                 shared.times.reported(now.elapsed());
                 Ok((id, attempt))
             });
@@ -271,18 +271,6 @@ impl Process {
             Self::Runs { until, .. } => Some(*until),
             _ => None,
         }
-    }
-}
-
-fn report(attempt: AttemptId, payload: &Bytes) -> Report {
-    Report {
-        attempt,
-        ordinal: 0,
-        spec: SpecIndex(attempt.group.0),
-        state: SpecState::Passed,
-        explained: false,
-        cluster_lost: false,
-        payload: payload.to_vec(),
     }
 }
 
