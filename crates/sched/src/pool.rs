@@ -12,13 +12,12 @@
 //! The last attempt of a group runs with nothing else on its worker: it goes to a worker where
 //! nothing runs, else a worker is reserved for it and gets nothing else until it has become quiet.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use multibeam_model::event::Phase;
 use multibeam_model::link::ProcessOrder;
-use multibeam_model::{ClusterId, GroupId, ProcessId, TargetId, WorkerId};
+use multibeam_model::{GroupId, ProcessId, TargetId, WorkerId};
 
 use crate::balance::Horizon;
 use crate::run::Run;
@@ -33,14 +32,16 @@ impl Run {
             self.place_quiet(target);
             // What is given moves from the pool to a process: the horizon stays.
             let horizon = Arc::new(self.horizon(target));
-            let Some(state) = self.targets.get_mut(&target) else {
+            if let Some(state) = self.targets.get_mut(&target) {
+                state.horizon = Arc::clone(&horizon);
+            }
+            let Some(state) = self.target(target) else {
                 continue;
             };
-            state.horizon = Arc::clone(&horizon);
-            let out: BTreeSet<ClusterId> = state.out.keys().copied().collect();
+            let out = |session: &Session| state.out.contains_key(&session.cluster);
             let processes: Vec<ProcessId> = self
                 .processes_of(target)
-                .filter(|(session, p)| p.wants || p.spoiled || out.contains(&session.cluster))
+                .filter(|(session, p)| p.wants || p.spoiled || out(session))
                 .map(|(_, process)| process.id)
                 .collect();
             // The idle ones first: what they do not take may go ahead to the busy ones.
