@@ -1,6 +1,6 @@
-// Bench runs the conformance-shaped suite by `ginkgo -p` and by multibeam with the same number of
-// processes on one cluster, in turns, and prints Markdown tables: medians of the times, and what
-// memory multibeam takes for itself.
+// Bench runs the conformance-shaped suite by `ginkgo -p` on one cluster and by multibeam on one and on
+// several, with the same number of processes on each, in turns. It prints Markdown tables: medians of
+// the times beside the limit that no schedule can beat, and what memory multibeam takes for itself.
 //
 // What lies between two specs is read from the suite's own trace, not from what a runner says.
 package main
@@ -17,16 +17,20 @@ import (
 type options struct {
 	multibeam string
 	suites    string
+	durations string
 	rounds    int
 	scale     int
 	extra     int
 	only      string
 }
 
-// scenario is one row pair of the table.
+// scenario is a row of each runner that can do it.
 type scenario struct {
-	name      string
-	processes int
+	name string
+	// clusters are interchangeable, with so many processes on each.
+	clusters, processes int
+	// reference names the scenario whose `ginkgo -p` the runners are compared with.
+	reference string
 	// extra counts specs that are not selected, which a runner has to get past.
 	extra int
 }
@@ -43,13 +47,14 @@ func main() {
 	var o options
 	flag.StringVar(&o.multibeam, "multibeam", "", "the multibeam binary")
 	flag.StringVar(&o.suites, "suites", "", "the directory with shaped.test and ginkgo")
+	flag.StringVar(&o.durations, "durations", "", "the table that shaped.test was built from")
 	flag.IntVar(&o.rounds, "rounds", 3, "runs of each runner in each scenario")
 	flag.IntVar(&o.scale, "scale", 60, "divides the real durations of the specs")
 	flag.IntVar(&o.extra, "extra", 7500, "unselected specs in the scenario that has some")
 	flag.StringVar(&o.only, "only", "", "one scenario, by the beginning of its name")
 	flag.Parse()
-	if o.multibeam == "" || o.suites == "" {
-		fail(fmt.Errorf("expected -multibeam and -suites (hint: use tests/bench/run)"))
+	if o.multibeam == "" || o.suites == "" || o.durations == "" {
+		fail(fmt.Errorf("expected -multibeam, -suites, and -durations (hint: use tests/bench/run)"))
 	}
 	if err := bench(o); err != nil {
 		fail(err)
@@ -62,16 +67,22 @@ func fail(err error) {
 }
 
 func bench(o options) error {
+	work, err := readWork(o.durations)
+	if err != nil {
+		return err
+	}
 	scratch, err := os.MkdirTemp("", "multibeam-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(scratch)
 	scenarios := []scenario{
-		{"4 processes", 4, 0},
-		{"8 processes", 8, 0},
-		{"16 processes", 16, 0},
-		{fmt.Sprintf("4 processes, %d unselected specs", o.extra), 4, o.extra},
+		alone("4 processes", 4, 0),
+		alone("8 processes", 8, 0),
+		{name: "2 clusters, 8 processes each", clusters: 2, processes: 8, reference: "8 processes"},
+		{name: "3 clusters, 8 processes each", clusters: 3, processes: 8, reference: "8 processes"},
+		alone("16 processes", 16, 0),
+		alone(fmt.Sprintf("4 processes, %d unselected specs", o.extra), 4, o.extra),
 	}
 	runners := []runner{ginkgo{o}, multibeam{o}}
 	results := map[string]map[string][]sample{}
@@ -87,7 +98,10 @@ func bench(o options) error {
 			// Whoever goes first changes every round, so that neither always meets a warm machine.
 			for i := range runners {
 				r := runners[(i+round)%len(runners)]
-				dir := filepath.Join(scratch, fmt.Sprintf("%d-%d-%d-%s", round, s.processes, s.extra, r.name()))
+				if s.clusters > r.clusters() {
+					continue
+				}
+				dir := filepath.Join(scratch, fmt.Sprintf("%d-%s-%s", round, s.name, r.name()))
 				if err := os.Mkdir(dir, 0o755); err != nil {
 					return err
 				}
@@ -101,8 +115,13 @@ func bench(o options) error {
 			}
 		}
 	}
-	print(o, scenarios, results, time.Since(begin))
+	print(o, scenarios, work, results, time.Since(begin))
 	return nil
+}
+
+// alone is a scenario on one cluster.
+func alone(name string, processes, extra int) scenario {
+	return scenario{name: name, clusters: 1, processes: processes, reference: name, extra: extra}
 }
 
 func matches(name, only string) bool {

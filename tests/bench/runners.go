@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,8 @@ const focus = `\[Conformance\]`
 // runner runs the suite once in an empty directory.
 type runner interface {
 	name() string
+	// clusters is how many it can use at most.
+	clusters() int
 	run(dir string, s scenario, seed int) (sample, error)
 }
 
@@ -25,6 +28,8 @@ type runner interface {
 type ginkgo struct{ o options }
 
 func (ginkgo) name() string { return "ginkgo -p" }
+
+func (ginkgo) clusters() int { return 1 }
 
 func (g ginkgo) run(dir string, s scenario, seed int) (sample, error) {
 	trace := filepath.Join(dir, "trace")
@@ -43,6 +48,8 @@ type multibeam struct{ o options }
 
 func (multibeam) name() string { return "multibeam" }
 
+func (multibeam) clusters() int { return math.MaxInt }
+
 const runFile = `apiVersion: multibeam.dev/v1
 kind: Run
 name: bench
@@ -52,13 +59,13 @@ suite:
 targets:
   - name: bench
     processes: %d
-    clusters: [{name: bench}]
+    clusters: [{name: "bench-${cluster.index}", count: %d}]
 `
 
 func (m multibeam) run(dir string, s scenario, seed int) (sample, error) {
 	trace := filepath.Join(dir, "trace")
 	file := filepath.Join(dir, "run.yaml")
-	text := fmt.Sprintf(runFile, filepath.Join(m.o.suites, "shaped.test"), s.processes)
+	text := fmt.Sprintf(runFile, filepath.Join(m.o.suites, "shaped.test"), s.processes, s.clusters)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return sample{}, err
 	}

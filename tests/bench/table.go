@@ -9,41 +9,54 @@ import (
 	"time"
 )
 
-func print(o options, scenarios []scenario, results map[string]map[string][]sample, took time.Duration) {
+func print(o options, scenarios []scenario, work work, results map[string]map[string][]sample, took time.Duration) {
 	fmt.Printf("Medians of %d runs each, in turns; durations of the real run divided by %d; %s; whole bench %.0f s.\n\n",
 		o.rounds, o.scale, machine(), took.Seconds())
-	fmt.Println("| one cluster | runner | whole command | ratio | first spec to last | ratio | between two specs: median | p90 | serial: median |")
-	fmt.Println("|---|---|---:|---:|---:|---:|---:|---:|---:|")
+	fmt.Println("| on one cluster, or on each | runner | whole command | ratio | first spec to last | ratio | ÷ limit | between two specs: median | p90 | serial: median |")
+	fmt.Println("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
 	for _, s := range scenarios {
-		var references [2]time.Duration
+		limit := work.limit(s.clusters, s.processes) / time.Duration(o.scale)
+		reference := summarize(results[s.reference]["ginkgo -p"])
 		for _, name := range []string{"ginkgo -p", "multibeam"} {
 			samples := results[s.name][name]
 			if len(samples) == 0 {
 				continue
 			}
-			var walls, spans, parallel, serial []time.Duration
-			for _, taken := range samples {
-				walls = append(walls, taken.wall)
-				spans = append(spans, taken.gaps.span)
-				parallel = append(parallel, taken.gaps.parallel...)
-				serial = append(serial, taken.gaps.serial...)
-			}
-			wall, span := median(walls), median(spans)
-			if name == "ginkgo -p" {
-				references = [2]time.Duration{wall, span}
-			}
-			fmt.Printf("| %s | %s | %.2f s | %s | %.2f s | %s | %s | %s | %s |\n", s.name, name,
-				wall.Seconds(), ratio(wall, references[0]), span.Seconds(), ratio(span, references[1]),
-				milliseconds(median(parallel)), milliseconds(quantile(parallel, 0.9)), milliseconds(median(serial)))
+			row := summarize(samples)
+			fmt.Printf("| %s | %s | %.2f s | %s | %.2f s | %s | %s | %s | %s | %s |\n", s.name, name,
+				row.wall.Seconds(), ratio(row.wall, reference.wall),
+				row.span.Seconds(), ratio(row.span, reference.span), ratio(row.span, limit),
+				milliseconds(median(row.parallel)), milliseconds(quantile(row.parallel, 0.9)),
+				milliseconds(median(row.serial)))
 		}
 	}
 	printMemory(scenarios, results)
 }
 
+// summary is what several runs gave together.
+type summary struct {
+	// wall and span are medians.
+	wall, span       time.Duration
+	parallel, serial []time.Duration
+}
+
+func summarize(samples []sample) summary {
+	var s summary
+	var walls, spans []time.Duration
+	for _, taken := range samples {
+		walls = append(walls, taken.wall)
+		spans = append(spans, taken.gaps.span)
+		s.parallel = append(s.parallel, taken.gaps.parallel...)
+		s.serial = append(s.serial, taken.gaps.serial...)
+	}
+	s.wall, s.span = median(walls), median(spans)
+	return s
+}
+
 // printMemory says what multibeam's own processes take while all suite processes are attached: in each
 // scenario the most that a round has seen.
 func printMemory(scenarios []scenario, results map[string]map[string][]sample) {
-	fmt.Println("\n| one cluster | suite processes attached | multibeam, resident | its guards, what is their own | together |")
+	fmt.Println("\n| on one cluster, or on each | suite processes attached | multibeam, resident | its guards, what is their own | together |")
 	fmt.Println("|---|---:|---:|---:|---:|")
 	for _, s := range scenarios {
 		var most memory
