@@ -60,6 +60,13 @@ impl Play<'_> {
                 process.queued = Some(attempt);
                 process.told_want = false;
             }
+            ProcessOrder::TakeBack { attempt } => {
+                if process.queued.take_if(|queued| *queued == attempt).is_some() {
+                    process.told_want = true;
+                    self.say(id, ProcessNews::GivenBack { attempt });
+                }
+                return;
+            }
             ProcessOrder::NoMoreGroups => process.no_more = true,
             ProcessOrder::SerialPhase { attempts } => process.serial = Some(attempts.into()),
             ProcessOrder::Stop(StopHow::Kill) => return self.end(id, false),

@@ -130,7 +130,8 @@ impl Entry {
     fn ordered(&mut self, order: &ProcessOrder) {
         let state = &mut self.state;
         match order {
-            ProcessOrder::Start(_) => {}
+            // What comes of the latter is news.
+            ProcessOrder::Start(_) | ProcessOrder::TakeBack { .. } => {}
             ProcessOrder::HandOut { attempt } => {
                 state.queued = Some(*attempt);
                 state.wants = false;
@@ -154,6 +155,11 @@ impl Entry {
             }
             ProcessNews::Started { attempt } => {
                 self.begin(*attempt, now);
+                return;
+            }
+            ProcessNews::GivenBack { attempt } => {
+                self.end(*attempt);
+                self.state.wants = true;
                 return;
             }
             ProcessNews::SpecDone { attempt, .. } => {
@@ -245,6 +251,11 @@ mod tests {
 
         roster.told(&run, process, &ProcessNews::Started { attempt: attempt(3) }, at(4));
         roster.told(&run, process, &ProcessNews::WantsGroup, at(4));
+        roster.ordered(&run, process, &ProcessOrder::HandOut { attempt: attempt(5) });
+        roster.ordered(&run, process, &ProcessOrder::TakeBack { attempt: attempt(5) });
+        let state = roster.standing(at(4)).remove(0).1;
+        assert_eq!((state.wants, state.queued), (false, Some(attempt(5))), "it may have begun");
+        roster.told(&run, process, &ProcessNews::GivenBack { attempt: attempt(5) }, at(4));
         let done = ProcessNews::SpecDone {
             attempt: attempt(3),
             spec: SpecIndex(0),

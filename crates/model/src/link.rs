@@ -168,6 +168,12 @@ pub enum ProcessNews {
         /// The attempt.
         attempt: AttemptId,
     },
+    /// The attempt, which had not begun, has left its queue as it was asked to: the process has room
+    /// again.
+    GivenBack {
+        /// The attempt.
+        attempt: AttemptId,
+    },
     /// The suite did what cannot be sharded: another spec than the one handed out.
     Mismatch {
         /// What was expected and what came.
@@ -289,6 +295,11 @@ pub enum ProcessOrder {
     /// Give it this group when it asks.
     HandOut {
         /// The attempt; its group is the `/counter` index.
+        attempt: AttemptId,
+    },
+    /// Give this group back if the process has not begun it. If it has, nothing comes of that.
+    TakeBack {
+        /// The attempt.
         attempt: AttemptId,
     },
     /// Answer `/counter` with "no more" once it has run what was handed out.

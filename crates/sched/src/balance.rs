@@ -57,7 +57,7 @@ impl Horizon {
         self.end.saturating_sub(self.reach(session, load))
     }
 
-    /// The same for a group that will wait behind others, where it cannot be taken back.
+    /// The same for a group that will wait behind others.
     pub(crate) fn room_ahead(&self, session: SessionId, load: Duration) -> Duration {
         self.level.saturating_sub(self.reach(session, load))
     }
@@ -73,7 +73,8 @@ impl Horizon {
         self.free.iter().any(|(other, free)| *other != session && *free < reach)
     }
 
-    fn reach(&self, session: SessionId, load: Duration) -> Duration {
+    /// When a process with this load is done, and its session with its serial share.
+    pub(crate) fn reach(&self, session: SessionId, load: Duration) -> Duration {
         load + self.serial.get(&session).copied().unwrap_or_default()
     }
 }
@@ -126,9 +127,8 @@ impl Run {
             horizon.free.extend(free.map(|free| (session.id, free)));
         }
         horizon.level = level(reaches, state.pool_time);
-        let longest = state.pool.first().map_or(Duration::ZERO, |(time, _)| time.0);
         let first = horizon.free.values().min().copied().unwrap_or_default();
-        horizon.end = horizon.level.max(first + longest);
+        horizon.end = horizon.level.max(first + state.longest_waiting());
         horizon
     }
 

@@ -141,10 +141,10 @@ impl Group {
             || (deaths == 2 && self.losses.len() == 2)
     }
 
-    /// Takes a return in; the cause to give the group up with when it goes round for nothing.
-    pub(crate) fn give_back(&mut self, progress_now: u32) -> Option<LossCause> {
+    /// Takes a return in, at so much progress of its session, or because it was asked for; the cause to give the group up with when it goes round for nothing.
+    pub(crate) fn give_back(&mut self, progress_now: Option<u32>) -> Option<LossCause> {
         if let Stand::Live { progress, .. } = self.stand
-            && progress == progress_now
+            && Some(progress) == progress_now
         {
             self.idle_returns += 1;
         }

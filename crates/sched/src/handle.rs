@@ -152,6 +152,7 @@ impl Run {
                     None => self.give_back(attempt),
                 }
             }
+            ProcessNews::GivenBack { attempt } => self.given_back(id, attempt),
             ProcessNews::Mismatch { message } => {
                 self.stop_target(id.session, Cause::Refused(message));
             }

@@ -3,11 +3,13 @@
 //! A process that has nothing to do gets the longest group with which its cluster keeps within the
 //! horizon of the target (`balance`), or any when no other cluster would be done with it earlier.
 //! One that is busy gets a group ahead, so that no commit lies between two of its specs, when
-//! - more groups are waiting than the target has processes, and
+//! - more groups are waiting than the target has processes,
+//! - what it runs is not late, and
 //! - what it runs and what it would get take no longer than an average process still has to do.
 //!
-//! By the second rule a group is never stuck behind a long one while others run dry, and it
-//! compares expected durations with each other only, so that a common factor does not matter.
+//! By the last rule a group is not stuck behind a long one while others run dry, as far as the
+//! estimates tell; where they are wrong it is taken back (`ahead`). Expected durations are compared with
+//! each other only, so that a common factor does not matter.
 //!
 //! The last attempt of a group runs with nothing else on its worker: it goes to a worker where
 //! nothing runs, else a worker is reserved for it and gets nothing else until it has become quiet.
@@ -20,6 +22,7 @@ use multibeam_model::link::ProcessOrder;
 use multibeam_model::{GroupId, ProcessId, TargetId, WorkerId};
 
 use crate::balance::Horizon;
+use crate::crowd::Crowd;
 use crate::run::Run;
 use crate::session::{Process, Session};
 use crate::{Order, Output};
@@ -54,6 +57,7 @@ impl Run {
                     }
                 }
             }
+            self.ask_back(target, &horizon);
             for id in processes {
                 self.release_if_done(target, id, &horizon);
             }
@@ -75,7 +79,7 @@ impl Run {
     }
 
     /// Whether a process may ever run a group, clean-ups and other workers' reservations aside.
-    fn may_run(&self, session: &Session, process: &Process, group: GroupId) -> bool {
+    pub(crate) fn may_run(&self, session: &Session, process: &Process, group: GroupId) -> bool {
         let group = self.group(session.target, group);
         group.is_some_and(|group| !(group.plan.avoid_first && process.id.number.is_first()))
     }
@@ -89,48 +93,58 @@ impl Run {
     ) -> Option<GroupId> {
         let session = self.sessions.get(&id.session)?;
         let process = self.process(id)?;
-        let worker = self.workers.get(&process.worker)?;
-        if !process.wants
-            || !process.serves()
-            || process.queued.is_some()
-            || session.lost
-            || worker.is_taken()
-            || !self.serves(target, session.cluster)
-        {
-            return None;
-        }
-        let cluster = self.clusters.get(&session.cluster)?;
         let state = self.target(target)?;
-        let attempts = self.limits.attempts;
-        if session.leaves {
-            return None;
-        }
         let busy = !process.running.is_empty();
-        if busy && state.pool.len() <= horizon.crew() {
+        let late = || process.running.iter().any(|running| self.is_late(running));
+        if busy && (state.pool.len() <= horizon.crew() || late()) {
             return None;
         }
+        let crowd = self.takes(session, process)?;
         let load = self.load(process);
         let room = match horizon.is_better_elsewhere(session.id, load) {
             true => horizon.room(session.id, load),
             // Nobody else would be done with it earlier.
             false => Duration::MAX,
         };
-        let crowd = self.crowd(session);
-        if !crowd.takes(process) {
-            return None;
-        }
-        let group = state.fitting(room).find(|group| {
-            self.may_run(session, process, *group)
-                && self.group(target, *group).is_some_and(|g| crowd.admits(&g.plan, busy))
-                && !cluster.blocks(target, *group)
-                && !self.group(target, *group).is_none_or(|g| g.wants_quiet(attempts))
-        })?;
+        let suits = |group: &GroupId| self.suits(session, process, &crowd, *group);
+        let group = state.fitting(room).find(suits)?;
         // A shorter one would go ahead of the long ones, which are to begin early.
         let ahead = || {
             let time = self.group(target, group).map_or(Duration::MAX, |g| g.plan.expected);
             time <= horizon.room_ahead(session.id, load)
         };
         (!busy || ahead()).then_some(group)
+    }
+
+    /// What else runs on its cluster, if a process may be given a group at all.
+    pub(crate) fn takes(&self, session: &Session, process: &Process) -> Option<Crowd<'_>> {
+        let worker = self.workers.get(&process.worker)?;
+        let may = process.wants
+            && process.serves()
+            && process.queued.is_none()
+            && !session.lost
+            && !session.leaves
+            && !worker.is_taken()
+            && self.serves(session.target, session.cluster);
+        may.then(|| self.crowd(session)).filter(|crowd| crowd.takes(process))
+    }
+
+    /// Whether such a process may be given this group.
+    pub(crate) fn suits(
+        &self,
+        session: &Session,
+        process: &Process,
+        crowd: &Crowd<'_>,
+        group: GroupId,
+    ) -> bool {
+        let target = session.target;
+        let cluster = self.clusters.get(&session.cluster);
+        self.may_run(session, process, group)
+            && cluster.is_some_and(|cluster| !cluster.blocks(target, group))
+            && self.group(target, group).is_some_and(|it| {
+                crowd.admits(&it.plan, !process.running.is_empty())
+                    && !it.wants_quiet(self.limits.attempts)
+            })
     }
 
     /// How long a process should still have to do.
@@ -158,13 +172,14 @@ impl Run {
         let open = self.target(target).filter(|t| t.is_open() && !failed && !process.spoiled);
         let reserved = self.workers.get(&process.worker).and_then(|w| w.reserved);
         let leaves = self.leaves(session, horizon);
+        let waits = |group: GroupId| {
+            let mine = reserved == Some((target, group));
+            self.may_run(session, process, group) && (mine || !self.is_reserved(target, group))
+        };
         let hope = open.is_some_and(|state| {
             !leaves
-                && state.pool.iter().any(|(_, group)| {
-                    let mine = reserved == Some((target, *group));
-                    self.may_run(session, process, *group)
-                        && (mine || !self.is_reserved(target, *group))
-                })
+                && (state.pool.iter().any(|(_, group)| waits(*group))
+                    || self.may_come_back(session, process))
         });
         if hope {
             self.holds_back = true;

@@ -80,6 +80,7 @@ pub(crate) fn routine(input: &Input) -> Option<ProcessId> {
         ProcessNews::Fact(_)
         | ProcessNews::Lost { .. }
         | ProcessNews::NotRun { .. }
+        | ProcessNews::GivenBack { .. }
         | ProcessNews::Mismatch { .. }
         | ProcessNews::Aborted => false,
     };

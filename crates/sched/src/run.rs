@@ -406,9 +406,12 @@ impl Run {
 
     /// The part of [`Run::give_back`] that the ledger need not know.
     pub(crate) fn put_back(&mut self, attempt: AttemptId, process: ProcessId) {
+        let asked = self.process(process).is_some_and(|it| it.asked_back(attempt).is_some());
         self.detach(attempt, process, false);
         self.concerns_all = true;
-        let progress = self.sessions.get(&process.session).map_or(0, |s| s.progress);
+        // That it was asked back says nothing against the group.
+        let session = self.sessions.get(&process.session).filter(|_| !asked);
+        let progress = session.map(|session| session.progress);
         let Some(target) = self.targets.get_mut(&attempt.target) else {
             return;
         };
@@ -422,6 +425,12 @@ impl Run {
             target.open_groups -= 1;
             self.commit(vec![decision]);
         }
+    }
+
+    /// Whether `running` takes longer than was expected of it.
+    pub(crate) fn is_late(&self, running: &Running) -> bool {
+        let pace = self.target(running.attempt.target).map_or(1.0, Target::pace);
+        self.now.since(running.since).div_f64(pace) > running.expected
     }
 
     /// How long `running` should still take, in the measure of the estimates: when those are all

@@ -73,6 +73,8 @@ pub(crate) struct Process {
     pub(crate) wants: bool,
     /// Handed out and not begun.
     pub(crate) queued: Option<AttemptId>,
+    /// The attempt that was last asked back, and when: it is still queued, or has begun all the same.
+    pub(crate) asked_back: Option<(AttemptId, Moment)>,
     pub(crate) running: Vec<Running>,
     /// Serial attempts that have not begun, in suite order.
     pub(crate) serial: VecDeque<AttemptId>,
@@ -188,6 +190,7 @@ impl Process {
             asked: false,
             wants: false,
             queued: None,
+            asked_back: None,
             running: Vec::new(),
             serial: VecDeque::new(),
             released: false,
@@ -213,6 +216,16 @@ impl Process {
     /// Whether it waits for a group with nothing to do.
     pub(crate) fn is_idle(&self) -> bool {
         self.serves() && self.wants && self.is_empty()
+    }
+
+    /// What waits on it behind something that runs.
+    pub(crate) fn behind(&self) -> Option<AttemptId> {
+        self.queued.filter(|_| !self.running.is_empty())
+    }
+
+    /// Whether an attempt was asked back, and when.
+    pub(crate) fn asked_back(&self, of: AttemptId) -> Option<Moment> {
+        self.asked_back.filter(|(attempt, _)| *attempt == of).map(|(_, at)| at)
     }
 
     /// Whether it will run a group before anything else happens to it.

@@ -156,6 +156,11 @@ impl Target {
         self.kept.ratio(TRUSTED, 1.0).clamp(0.01, 100.0)
     }
 
+    /// The longest group that waits should take so long.
+    pub(crate) fn longest_waiting(&self) -> Duration {
+        self.pool.first().map_or(Duration::ZERO, |(time, _)| time.0)
+    }
+
     /// Stops it. The more urgent way and the weightier cause win.
     pub(crate) fn stop(&mut self, how: Halt, cause: Cause) {
         self.halt = self.halt.max(Some(how));

@@ -73,6 +73,8 @@ fn rules_hold_under_faults() {
         "serial",
         "session lost",
         "session reopened",
+        "taken back",
+        "taken back too late",
         "takeover",
         "takeover: a process never started",
         "takeover: a queued attempt adopted",

@@ -210,6 +210,7 @@ impl From<ProcessOrder> for wire::ProcessOrder {
                 facts: start.facts.into_iter().map(Into::into).collect(),
             }),
             ProcessOrder::HandOut { attempt } => Kind::HandOut(attempt.into()),
+            ProcessOrder::TakeBack { attempt } => Kind::TakeBack(attempt.into()),
             ProcessOrder::NoMoreGroups => Kind::NoMoreGroups(wire::Empty {}),
             ProcessOrder::SerialPhase { attempts } => Kind::SerialPhase(wire::SerialPhase {
                 attempts: attempts.into_iter().map(Into::into).collect(),
@@ -232,6 +233,9 @@ impl FromWire<wire::ProcessOrder> for ProcessOrder {
             }),
             Kind::HandOut(attempt) => {
                 Self::HandOut { attempt: AttemptId::from_wire(attempt, at.field("hand_out"))? }
+            }
+            Kind::TakeBack(attempt) => {
+                Self::TakeBack { attempt: AttemptId::from_wire(attempt, at.field("take_back"))? }
             }
             Kind::NoMoreGroups(wire::Empty {}) => Self::NoMoreGroups,
             Kind::SerialPhase(phase) => Self::SerialPhase {

@@ -193,6 +193,7 @@ impl From<ProcessNews> for wire::ProcessNews {
                 Kind::Lost(wire::Lost { attempt: Some(attempt.into()), cause: Some(cause.into()) })
             }
             ProcessNews::NotRun { attempt } => Kind::NotRun(attempt.into()),
+            ProcessNews::GivenBack { attempt } => Kind::GivenBack(attempt.into()),
             ProcessNews::Mismatch { message } => Kind::Mismatch(message),
             ProcessNews::Aborted => Kind::Aborted(wire::Empty {}),
             ProcessNews::OutputCut(OutputCut { bytes, error }) => {
@@ -245,6 +246,9 @@ impl FromWire<wire::ProcessNews> for ProcessNews {
             }
             Kind::NotRun(attempt) => {
                 Self::NotRun { attempt: AttemptId::from_wire(attempt, at.field("not_run"))? }
+            }
+            Kind::GivenBack(attempt) => {
+                Self::GivenBack { attempt: AttemptId::from_wire(attempt, at.field("given_back"))? }
             }
             Kind::Mismatch(message) => Self::Mismatch { message },
             Kind::Aborted(wire::Empty {}) => Self::Aborted,

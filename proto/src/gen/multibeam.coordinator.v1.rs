@@ -156,7 +156,7 @@ pub struct ProcessReport {
 pub struct ProcessNews {
     #[prost(
         oneof = "process_news::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
     )]
     pub kind: ::core::option::Option<process_news::Kind>,
 }
@@ -197,6 +197,9 @@ pub mod process_news {
         Ended(super::Ended),
         #[prost(message, tag = "13")]
         OutputCut(super::OutputCut),
+        /// This attempt, which had not begun, was taken back.
+        #[prost(message, tag = "14")]
+        GivenBack(super::AttemptId),
     }
 }
 /// Part of what a process wrote is not kept: when that begins, and at its end with all of it.
@@ -576,7 +579,7 @@ pub struct ProcessCommand {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProcessOrder {
-    #[prost(oneof = "process_order::Kind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "process_order::Kind", tags = "1, 2, 3, 4, 5, 6")]
     pub kind: ::core::option::Option<process_order::Kind>,
 }
 /// Nested message and enum types in `ProcessOrder`.
@@ -594,6 +597,9 @@ pub mod process_order {
         SerialPhase(super::SerialPhase),
         #[prost(enumeration = "super::StopHow", tag = "5")]
         Stop(i32),
+        /// Give this attempt's group back if it has not begun.
+        #[prost(message, tag = "6")]
+        TakeBack(super::AttemptId),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -147,6 +147,7 @@ fn news() -> impl Strategy<Value = ProcessNews> {
             .prop_map(|(attempt, failed)| ProcessNews::Sealed { attempt, failed }),
         (attempt(), loss()).prop_map(|(attempt, cause)| ProcessNews::Lost { attempt, cause }),
         attempt().prop_map(|attempt| ProcessNews::NotRun { attempt }),
+        attempt().prop_map(|attempt| ProcessNews::GivenBack { attempt }),
         text().prop_map(|message| ProcessNews::Mismatch { message }),
         Just(ProcessNews::Aborted),
         (any::<u64>(), text())
@@ -314,6 +315,7 @@ fn order() -> impl Strategy<Value = ProcessOrder> {
     prop_oneof![
         start.prop_map(ProcessOrder::Start),
         attempt().prop_map(|attempt| ProcessOrder::HandOut { attempt }),
+        attempt().prop_map(|attempt| ProcessOrder::TakeBack { attempt }),
         Just(ProcessOrder::NoMoreGroups),
         vec(attempt(), 0..4).prop_map(|attempts| ProcessOrder::SerialPhase { attempts }),
         stop().prop_map(ProcessOrder::Stop),

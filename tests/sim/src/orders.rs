@@ -33,6 +33,14 @@ impl World {
                     suite.queue.push_back(attempt);
                 }
             }
+            ProcessOrder::TakeBack { attempt } => {
+                let place = suite.queue.iter().position(|queued| *queued == attempt);
+                if let Some(place) = place {
+                    suite.queue.remove(place);
+                    self.seen.count("taken back");
+                    self.tell(host, process, ProcessNews::GivenBack { attempt });
+                }
+            }
             ProcessOrder::NoMoreGroups => {
                 suite.no_more = true;
                 if suite.stage == Stage::Asking {

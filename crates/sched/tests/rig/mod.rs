@@ -314,6 +314,9 @@ impl Rig {
             }
             // Said by its decision.
             ProcessOrder::HandOut { .. } => return,
+            ProcessOrder::TakeBack { attempt } => {
+                format!("g{}#{} back from {process}", attempt.group, attempt.number)
+            }
             ProcessOrder::NoMoreGroups => format!("no more {process}"),
             ProcessOrder::SerialPhase { attempts } => {
                 let list: Vec<_> =

@@ -117,6 +117,16 @@ impl World {
                 process.told_want = false;
                 self.poke(id);
             }
+            ProcessOrder::TakeBack { attempt } => {
+                let process = self.p(id);
+                if process.queue.take_if(|queued| *queued == attempt).is_some() {
+                    process.told_want = true;
+                    self.saw("taken back");
+                    self.say(id, ProcessNews::GivenBack { attempt });
+                } else {
+                    self.saw("taken back too late");
+                }
+            }
             ProcessOrder::NoMoreGroups => {
                 self.p(id).no_more = true;
                 self.poke(id);

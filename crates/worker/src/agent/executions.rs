@@ -39,7 +39,9 @@ impl Executions {
                 self.end(*attempt, if *failed { "failed" } else { "passed" }, None);
             }
             ProcessNews::Lost { attempt, cause } => self.end(*attempt, "lost", Some(cause)),
-            ProcessNews::NotRun { attempt } => self.end(*attempt, "not run", None),
+            ProcessNews::NotRun { attempt } | ProcessNews::GivenBack { attempt } => {
+                self.end(*attempt, "not run", None);
+            }
             _ => {}
         }
     }

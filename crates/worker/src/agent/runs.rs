@@ -138,9 +138,10 @@ impl Runs {
                 let groups = match &order {
                     ProcessOrder::HandOut { .. } => 1,
                     ProcessOrder::SerialPhase { attempts } => attempts.len(),
-                    ProcessOrder::Start(_) | ProcessOrder::NoMoreGroups | ProcessOrder::Stop(_) => {
-                        0
-                    }
+                    ProcessOrder::Start(_)
+                    | ProcessOrder::TakeBack { .. }
+                    | ProcessOrder::NoMoreGroups
+                    | ProcessOrder::Stop(_) => 0,
                 };
                 self.shared.config.metrics.handed_out(groups);
                 if let ProcessOrder::Start(start) = order {

@@ -230,6 +230,11 @@ impl Conductor {
                     out.push(Output::Answer(ticket, answer));
                 }
             }
+            ProcessOrder::TakeBack { attempt } => {
+                if self.parallel.take_back(attempt) {
+                    self.journal.tell(ProcessNews::GivenBack { attempt }, out);
+                }
+            }
             ProcessOrder::NoMoreGroups => {
                 if let Some((ticket, answer)) = self.parallel.no_more() {
                     out.push(Output::Answer(ticket, answer));

@@ -104,6 +104,13 @@ impl Parallel {
         Some((ticket, self.past_the_end()))
     }
 
+    /// Takes back an attempt; whether it had not started.
+    pub(super) fn take_back(&mut self, attempt: AttemptId) -> bool {
+        let before = self.queue.len();
+        self.queue.retain(|queued| *queued != attempt);
+        self.queue.len() < before
+    }
+
     /// Takes back what has not started.
     pub(super) fn drop_queue(&mut self) -> Vec<AttemptId> {
         self.queue.drain(..).collect()

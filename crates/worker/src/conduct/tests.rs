@@ -142,6 +142,26 @@ fn a_repeated_question_gets_the_same_group() {
 }
 
 #[test]
+fn only_a_group_that_has_not_begun_is_given_back() {
+    let mut bench = Bench::new(2, None);
+    bench.order(ProcessOrder::HandOut { attempt: attempt(0) });
+    bench.answered(Request::Counter);
+    let out = bench.order(ProcessOrder::TakeBack { attempt: attempt(0) });
+    assert_eq!(out, [], "it runs");
+    bench.order(ProcessOrder::HandOut { attempt: attempt(1) });
+    let out = bench.order(ProcessOrder::TakeBack { attempt: attempt(1) });
+    assert_eq!(news(&out), [&ProcessNews::GivenBack { attempt: attempt(1) }]);
+    let out = bench.order(ProcessOrder::TakeBack { attempt: attempt(1) });
+    assert_eq!(out, [], "it is gone");
+    bench.report(report(0, "a", "passed", ""), Reply::Sealed);
+    let (ticket, out) = bench.ask(Request::Counter);
+    assert_eq!(out, [], "that it has room is known");
+    let again = AttemptId { number: 2, ..attempt(1) };
+    let out = bench.order(ProcessOrder::HandOut { attempt: again });
+    assert_eq!(answer_to(&out, ticket), Some(Answer::counter(1)));
+}
+
+#[test]
 fn the_failure_of_an_earlier_spec_is_told_with_the_seal() {
     let mut bench = Bench::new(2, None);
     bench.order(ProcessOrder::HandOut { attempt: attempt(1) });

@@ -1,0 +1,169 @@
+//! Groups that were handed out ahead, behind something that is late.
+
+#[allow(dead_code, reason = "other scenarios use the rest")]
+mod rig;
+
+use multibeam_model::link::ProcessNews;
+use multibeam_model::plan::GroupPlan;
+use multibeam_sched::Input;
+use rig::{Rig, attempt, parallel, serial};
+
+/// Process 1 runs g0 (20 s), with g2 behind it; process 2 runs g4 when that is late.
+fn one_is_late() -> Rig {
+    let mut rig = Rig::new(&[&[0]], 1);
+    rig.worker("w", 0, 2);
+    rig.plan(0, two_long_and_three_short());
+    rig.ask("s1p1");
+    rig.ask("s1p2");
+    rig.skip();
+    rig.started("s1p1", "g0#1");
+    rig.wants(["g2#1 to s1p1"]);
+    rig.started("s1p2", "g1#1");
+    rig.wants([]); // Two are left for two processes.
+    rig.wait(20);
+    rig.sealed("s1p2", "g1#1");
+    rig.wants(["g3#1 to s1p2"]);
+    rig.started("s1p2", "g3#1");
+    rig.wants([]); // One that waits is as long.
+    rig.wait(5);
+    rig.sealed("s1p2", "g3#1");
+    rig.wants(["g4#1 to s1p2", "g2#1 back from s1p1"]);
+    rig.started("s1p2", "g4#1");
+    rig
+}
+
+fn two_long_and_three_short() -> Vec<GroupPlan> {
+    let group = |(id, secs)| parallel(id, secs);
+    (0..).zip([20, 20, 5, 5, 5]).map(group).collect()
+}
+
+#[test]
+fn a_group_behind_a_late_one_goes_to_a_process_with_nothing_to_do() {
+    let mut rig = one_is_late();
+    rig.wants([]); // Asked once.
+    rig.news("s1p1", ProcessNews::GivenBack { attempt: attempt("g2#1") });
+    rig.wants(["return g2#1"]);
+    rig.wait(5);
+    rig.sealed("s1p2", "g4#1");
+    rig.wants(["g2#2 to s1p2"]);
+    rig.started("s1p2", "g2#2");
+    rig.sealed("s1p1", "g0#1");
+    rig.wants(["no more s1p1"]);
+    rig.sealed("s1p2", "g2#2");
+    rig.wants(["no more s1p2"]);
+}
+
+#[test]
+fn one_that_has_begun_meanwhile_stays() {
+    let mut rig = one_is_late();
+    rig.sealed("s1p1", "g0#1");
+    rig.started("s1p1", "g2#1");
+    rig.wants([]);
+    rig.sealed("s1p2", "g4#1");
+    rig.wants(["no more s1p2"]);
+    rig.sealed("s1p1", "g2#1");
+    rig.wants(["no more s1p1"]);
+}
+
+#[test]
+fn nothing_goes_ahead_behind_a_late_one() {
+    let mut rig = Rig::new(&[&[0]], 1);
+    rig.worker("w", 0, 2);
+    let group = |(id, secs)| parallel(id, secs);
+    rig.plan(0, (0..).zip([20, 20, 19, 5, 5, 5, 5, 5]).map(group).collect());
+    rig.ask("s1p1");
+    rig.ask("s1p2");
+    rig.skip();
+    rig.started("s1p1", "g0#1");
+    rig.wants(["g2#1 to s1p1"]);
+    rig.started("s1p2", "g1#1");
+    rig.wants(["g3#1 to s1p2"]);
+    rig.wait(22);
+    rig.tell(Input::Tick);
+    rig.wants(["g2#1 back from s1p1"]); // It is longer than all that waits; g3 is not.
+    rig.news("s1p1", ProcessNews::GivenBack { attempt: attempt("g2#1") });
+    rig.wants(["return g2#1"]);
+    rig.sealed("s1p1", "g0#1");
+    rig.wants(["g2#2 to s1p1"]);
+}
+
+#[test]
+fn it_is_waited_for_as_long_as_it_may_come_back() {
+    let mut rig = Rig::new(&[&[0]], 1);
+    rig.worker("w", 0, 2);
+    rig.plan(0, two_long_and_three_short());
+    rig.ask("s1p1");
+    rig.ask("s1p2");
+    rig.started("s1p1", "g0#1");
+    rig.started("s1p2", "g1#1");
+    // Process 2 is early, and process 1 should be done just now.
+    for (of, secs) in [("g1#1", 7), ("g3#1", 5), ("g4#1", 5)] {
+        rig.started("s1p2", of);
+        rig.wait(secs);
+        rig.sealed("s1p2", of);
+    }
+    let told = rig.take();
+    assert_eq!(told.last().map(String::as_str), Some("g4#1 to s1p2"), "{told:?}");
+    rig.wait(5);
+    rig.wants(["g2#1 back from s1p1"]);
+}
+
+#[test]
+fn another_cluster_takes_it_before_its_serial_part() {
+    let mut rig = Rig::new(&[&[0, 1]], 2);
+    rig.worker("a", 0, 1);
+    rig.worker("b", 1, 1);
+    let groups = two_long_and_three_short().into_iter();
+    rig.plan(0, groups.chain([serial(5, 2), serial(6, 2)]).collect());
+    rig.ask("s1p1");
+    rig.ask("s2p1");
+    rig.started("s1p1", "g0#1");
+    rig.skip();
+    rig.started("s2p1", "g1#1");
+    for (of, secs) in [("g1#1", 20), ("g3#1", 5)] {
+        rig.started("s2p1", of);
+        rig.wait(secs);
+        rig.sealed("s2p1", of);
+    }
+    rig.wants(["g3#1 to s2p1", "g4#1 to s2p1", "g2#1 back from s1p1"]);
+    rig.started("s2p1", "g4#1");
+    rig.wait(4);
+    rig.sealed("s2p1", "g4#1");
+    rig.wants([]); // It may come any moment.
+    rig.news("s1p1", ProcessNews::GivenBack { attempt: attempt("g2#1") });
+    rig.wants(["return g2#1", "g2#2 to s2p1"]);
+}
+
+#[test]
+fn another_cluster_does_not_wait_long_for_an_answer() {
+    let mut rig = Rig::new(&[&[0, 1]], 2);
+    rig.worker("a", 0, 1);
+    rig.worker("b", 1, 1);
+    let groups = two_long_and_three_short().into_iter();
+    rig.plan(0, groups.chain([serial(5, 2), serial(6, 2)]).collect());
+    rig.ask("s1p1");
+    rig.ask("s2p1");
+    rig.started("s1p1", "g0#1");
+    for (of, secs) in [("g1#1", 20), ("g3#1", 5), ("g4#1", 4)] {
+        rig.started("s2p1", of);
+        rig.wait(secs);
+        rig.sealed("s2p1", of);
+    }
+    rig.skip();
+    rig.wait(5);
+    rig.wants(["no more s2p1", "g6#1 to s2p1", "serial s2p1 [g6#1]"]);
+}
+
+#[test]
+fn a_new_coordinator_finds_it_given_back() {
+    let mut rig = one_is_late();
+    rig.cut();
+    rig.news("s1p1", ProcessNews::GivenBack { attempt: attempt("g2#1") });
+    rig.take_over(None);
+    rig.plan(0, two_long_and_three_short());
+    rig.skip();
+    rig.back("w", 0, 2);
+    rig.wants([]);
+    rig.sealed("s1p2", "g4#1");
+    rig.wants(["g2#2 to s1p2"]);
+}
