@@ -87,6 +87,9 @@ struct Args {
     /// Hand-outs a second; each rate is measured by itself.
     #[arg(long, value_delimiter = ',', default_value = "250,500,1000,1500")]
     rates: Vec<f64>,
+    /// When processes ask for their next group; each is measured by itself.
+    #[arg(long, value_delimiter = ',', default_value = "ahead,late")]
+    asks: Vec<workers::Asks>,
     /// Aggregators behind them.
     #[arg(long, default_value_t = 1)]
     members: u64,
@@ -190,7 +193,10 @@ async fn run(args: Args) -> Outcome<()> {
         measure_ledger(&args, ledger, dir).await?;
     }
     if !workers.is_empty() {
-        measure_workers(&args, &dir.join("workers")).await?;
+        for asks in &args.asks {
+            let dir = dir.join(format!("workers-{asks:?}"));
+            measure_workers(&args, *asks, &dir).await?;
+        }
     }
     println!("\nAll of it took {} s.", begun.elapsed().as_secs());
     Ok(())
@@ -247,7 +253,7 @@ async fn measure_ledger(args: &Args, measures: Vec<Measure>, dir: &Path) -> Outc
     Ok(())
 }
 
-async fn measure_workers(args: &Args, dir: &Path) -> Outcome<()> {
+async fn measure_workers(args: &Args, asks: workers::Asks, dir: &Path) -> Outcome<()> {
     workers::measure(&workers::Plan {
         program: args.multibeam.clone(),
         dir: dir.to_owned(),
@@ -258,6 +264,7 @@ async fn measure_workers(args: &Args, dir: &Path) -> Outcome<()> {
         specs: args.specs,
         rates: args.rates.clone(),
         seconds: Duration::from_secs(args.seconds),
+        asks,
         seed: args.seed,
     })
     .await

@@ -2,9 +2,11 @@
 //! which is in the ledger by then, and what that costs.
 //!
 //! Coordinator and aggregators are the real programs; only the suite processes are made up
-//! (`worker`). A process asks when it has nothing left, so every request has to be answered at once.
+//! (`process`). They ask as those of real workers do, or only when they have nothing left: then every
+//! request has to be answered at once.
 
 mod office;
+mod process;
 mod suite;
 mod times;
 mod worker;
@@ -23,6 +25,7 @@ use crate::processes::Meter;
 use crate::table::{Table, goal, mb, ms};
 use crate::{Outcome, note, reports};
 use office::Office;
+pub(crate) use process::Asks;
 use suite::Suite;
 use times::Times;
 use worker::{Shared, Worker, hello};
@@ -54,6 +57,7 @@ pub(crate) struct Plan {
     /// Hand-outs a second.
     pub(crate) rates: Vec<f64>,
     pub(crate) seconds: Duration,
+    pub(crate) asks: Asks,
     pub(crate) seed: u64,
 }
 
@@ -75,17 +79,22 @@ pub(crate) async fn measure(plan: &Plan) -> Outcome<()> {
             .collect(),
         times: Times::default(),
         pace: watch::Sender::new(pace(slowest)),
+        asks: plan.asks,
     });
+    let when = match plan.asks {
+        Asks::Ahead => "one group ahead as those of real workers do",
+        Asks::Late => "when they have nothing left",
+    };
     let mut workers = connect(plan, &pki, &group, &office, &shared).await?;
     let run = office.submit(plan).await?;
     note(&format!("run {run} begins: {processes} processes start"));
     tokio::select! {
         failed = any_end(&mut workers) => return failed,
         measured = measure_all(plan, &group, &office, &shared, pace) => measured?.print(&format!(
-            "{} workers with {} processes each on {} clusters, {} specs; {} aggregator(s) and one \
-             coordinator, everything synced, mutual TLS, all on this machine together with the \
+            "{} workers with {} processes each, which ask {}, on {} clusters, {} specs; {} \
+             aggregator(s) and one coordinator, everything synced, mutual TLS, all on this machine together with the \
              workers. Processor time in parts of one processor.",
-            plan.workers, plan.slots, plan.clusters, plan.specs, plan.members
+            plan.workers, plan.slots, when, plan.clusters, plan.specs, plan.members
         )),
     }
     Ok(())

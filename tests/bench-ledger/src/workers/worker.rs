@@ -21,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
+use super::process::{Asks, Process};
 use super::suite::Suite;
 use super::times::Times;
 use crate::Outcome;
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     /// How long a group takes on average. The time of each is exponential, so all of them together
     /// ask at random moments, however long an answer takes.
     pub(super) pace: watch::Sender<Duration>,
+    pub(super) asks: Asks,
 }
 
 /// One worker.
@@ -58,18 +60,6 @@ pub(super) struct Worker {
     processes: BTreeMap<ProcessId, Process>,
     /// Reports under way.
     reports: JoinSet<Outcome<(ProcessId, AttemptId)>>,
-}
-
-/// What a suite process does.
-enum Process {
-    /// It has asked for a group.
-    Asks { since: Instant },
-    /// A group runs.
-    Runs { run: RunId, attempt: AttemptId, until: Instant },
-    /// The ledger has not answered yet.
-    Reports { run: RunId },
-    /// It was told that there are no more groups.
-    Rests,
 }
 
 impl Worker {
@@ -105,7 +95,7 @@ impl Worker {
         let mut beat = interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let due = self.processes.values().filter_map(Process::until).min();
+            let due = self.processes.values().filter_map(Process::due).min();
             let due = due.unwrap_or_else(|| Instant::now() + HEARTBEAT);
             tokio::select! {
                 frame = stream.message() => {
@@ -171,39 +161,65 @@ impl Worker {
     }
 
     async fn obey(&mut self, run: RunId, id: ProcessId, order: ProcessOrder) -> Outcome<()> {
+        if let ProcessOrder::Start(_) = order {
+            self.processes.insert(id, Process::new(run.clone()));
+            return self.tell(run, id, ProcessNews::WantsGroup).await;
+        }
+        let Some(process) = self.processes.get_mut(&id) else { return Ok(()) };
         match order {
-            ProcessOrder::Start(_) => self.ask(run, id).await,
             ProcessOrder::HandOut { attempt } => {
-                if let Some(Process::Asks { since }) = self.processes.get(&id) {
+                if let Some(since) = process.take(attempt) {
                     self.shared.times.handed_out(since.elapsed());
+                    self.begin(id, attempt);
+                    self.tell_begun(id).await?;
                 }
-                let until = self.draw();
-                self.processes.insert(id, Process::Runs { run: run.clone(), attempt, until });
-                self.tell(run, id, ProcessNews::Started { attempt }).await
+                Ok(())
             }
+            ProcessOrder::TakeBack { attempt } => match process.give_back(attempt) {
+                true => self.tell(run, id, ProcessNews::GivenBack { attempt }).await,
+                false => Ok(()),
+            },
             ProcessOrder::NoMoreGroups | ProcessOrder::SerialPhase { .. } => {
-                self.processes.insert(id, Process::Rests);
+                process.rest();
                 Ok(())
             }
             ProcessOrder::Stop(_) => Err("a process is stopped before its time".into()),
+            ProcessOrder::Start(_) => Ok(()),
         }
     }
 
-    async fn ask(&mut self, run: RunId, id: ProcessId) -> Outcome<()> {
-        self.processes.insert(id, Process::Asks { since: Instant::now() });
-        self.tell(run, id, ProcessNews::WantsGroup).await
+    fn begin(&mut self, id: ProcessId, attempt: AttemptId) {
+        let until = self.draw();
+        if let Some(process) = self.processes.get_mut(&id) {
+            process.begin(attempt, until);
+        }
     }
 
-    /// Reports the groups that have come to their ends.
+    /// Tells that a group has begun, once that may be told, and asks for the next one.
+    async fn tell_begun(&mut self, id: ProcessId) -> Outcome<()> {
+        let Some(process) = self.processes.get_mut(&id) else { return Ok(()) };
+        let run = process.run.clone();
+        if let Some(attempt) = process.tell_begun() {
+            self.tell(run.clone(), id, ProcessNews::Started { attempt }).await?;
+            if self.shared.asks == Asks::Ahead {
+                self.tell(run, id, ProcessNews::WantsGroup).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports the groups that have come to their ends, and begins those that are next.
     fn end_groups(&mut self) {
         let now = Instant::now();
-        for (&id, process) in &mut self.processes {
-            let Process::Runs { run, attempt, until } = process else { continue };
-            if *until > now {
-                continue;
+        let due = self.processes.iter().filter(|(_, it)| it.due().is_some_and(|at| at <= now));
+        for id in due.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let Some(process) = self.processes.get_mut(&id) else { continue };
+            let run = process.run.clone();
+            let Some((attempt, next)) = process.end(now) else { continue };
+            if let Some(next) = next {
+                self.shared.times.handed_out(now.elapsed());
+                self.begin(id, next);
             }
-            let (run, attempt) = (run.clone(), *attempt);
-            *process = Process::Reports { run: run.clone() };
             let payload =
                 &self.shared.reports[attempt.group.0 as usize % self.shared.reports.len()];
             let report = report(run, attempt, payload);
@@ -217,14 +233,19 @@ impl Worker {
     }
 
     async fn sealed(&mut self, id: ProcessId, attempt: AttemptId) -> Outcome<()> {
-        let Some(Process::Reports { run }) = self.processes.get(&id) else { return Ok(()) };
-        let run = run.clone();
+        let late = self.shared.asks == Asks::Late;
+        let Some(process) = self.processes.get_mut(&id) else { return Ok(()) };
+        process.reported(late);
+        let (run, waits) = (process.run.clone(), process.waits());
         let (spec, state) = (SpecIndex(attempt.group.0), SpecState::Passed);
         let message = String::new();
         let done = ProcessNews::SpecDone { attempt, spec, state, run_time_us: 0, message };
         self.tell(run.clone(), id, done).await?;
         self.tell(run.clone(), id, ProcessNews::Sealed { attempt, failed: false }).await?;
-        self.ask(run, id).await
+        if late && waits {
+            self.tell(run, id, ProcessNews::WantsGroup).await?;
+        }
+        self.tell_begun(id).await
     }
 
     /// When a group that begins now ends.
@@ -236,12 +257,10 @@ impl Worker {
     /// The pace has changed. What is left of an exponential time is exponential, so the times of all
     /// that runs may be drawn again.
     fn draw_again(&mut self) {
-        let running = self.processes.values().filter(|it| it.until().is_some()).count();
+        let running = self.processes.values_mut().filter_map(Process::until).count();
         let mut drawn: Vec<Instant> = (0..running).map(|_| self.draw()).collect();
-        for process in self.processes.values_mut() {
-            if let Process::Runs { until, .. } = process
-                && let Some(next) = drawn.pop()
-            {
+        for until in self.processes.values_mut().filter_map(Process::until) {
+            if let Some(next) = drawn.pop() {
                 *until = next;
             }
         }
@@ -262,15 +281,6 @@ impl Worker {
         let acknowledged = self.inbox.last();
         let frame = wire::WorkerMessage { number, acknowledged, ..message.into() };
         Ok(self.to.send(frame).await?)
-    }
-}
-
-impl Process {
-    fn until(&self) -> Option<Instant> {
-        match self {
-            Self::Runs { until, .. } => Some(*until),
-            _ => None,
-        }
     }
 }
 
