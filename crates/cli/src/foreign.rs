@@ -51,7 +51,10 @@ fn target(evidence: &Evidence, junit: &Junit, root: &str) -> Target {
     }
     // What did not run was not selected, as far as a JUnit file tells.
     for case in junit.cases.iter().filter(|case| case.state.ran()) {
-        target.add(case.required_name(), outcome(case));
+        match case.is_spec() {
+            true => target.add(case.required_name(), outcome(case)),
+            false => target.add_suite_node(case.required_name(), outcome(case)),
+        }
     }
     target
 }

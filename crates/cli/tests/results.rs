@@ -120,6 +120,7 @@ fn what_other_tools_left_is_compared_as_well() {
             "<testsuites><testsuite timestamp=\"2026-01-01T00:00:00\">\n\
              <testcase name=\"[It] serves\">{failure}</testcase><testcase name=\"[It] forgets\"/>\n\
              <testcase name=\"[It] other\"><skipped message=\"skipped\"/></testcase>\n\
+             <testcase name=\"[SynchronizedBeforeSuite]\"/>\n\
              </testsuite></testsuites>"
         );
         fs::write(directory.join("junit_01.xml"), junit).unwrap();
@@ -136,6 +137,7 @@ fn what_other_tools_left_is_compared_as_well() {
     let (code, text, errors) = run(home.path(), &args);
     assert_eq!((code, errors.as_str()), (0, ""));
     let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(found["specs"], 2, "a suite node is no spec: {text}");
     let group = &found["groups"][0];
     assert_eq!(group["specs"].as_array().unwrap().len(), 1, "{text}");
     assert_eq!(

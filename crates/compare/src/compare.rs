@@ -268,7 +268,7 @@ impl<'a> Table<'a> {
 
     /// Every spec with a result in some target.
     fn specs(&self) -> BTreeSet<&'a str> {
-        let all = self.targets.iter().flat_map(|(_, target)| &target.specs);
+        let all = self.targets.iter().flat_map(|(_, target)| target.counted());
         let decided = all.filter(|(_, outcome)| outcome.failed().is_some());
         decided.map(|(spec, _)| spec.as_str()).collect()
     }
@@ -291,7 +291,7 @@ impl<'a> Table<'a> {
     fn summaries(&self, labels: &[BTreeMap<String, String>]) -> Vec<TargetSummary> {
         let all = self.targets.iter().zip(&self.ids).zip(labels);
         let sum = all.map(|(((run, target), id), labels)| {
-            let count = |wanted| target.specs.values().filter(|o| o.failed() == wanted).count();
+            let count = |wanted| target.counted().filter(|(_, o)| o.failed() == wanted).count();
             TargetSummary {
                 id: id.clone(),
                 run: run.id.clone(),

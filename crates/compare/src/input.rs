@@ -1,6 +1,6 @@
 //! What is compared, as plain data: whoever reads reports of some format fills these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::outcome::SpecState;
 
@@ -24,6 +24,9 @@ pub struct Target {
     pub labels: BTreeMap<String, String>,
     /// Outcomes by full text. A spec that was not selected is absent.
     pub specs: BTreeMap<String, Outcome>,
+    /// Which of these are no specs but nodes of the suite, such as its before-suite: they are compared
+    /// where one fails, and do not count otherwise.
+    pub suite_nodes: BTreeSet<String>,
 }
 
 /// What came of a spec.
@@ -74,6 +77,20 @@ impl Outcome {
 // === impl Target ===
 
 impl Target {
+    /// Adds what came of a node of the suite.
+    pub fn add_suite_node(&mut self, node: String, outcome: Outcome) {
+        self.suite_nodes.insert(node.clone());
+        self.add(node, outcome);
+    }
+
+    /// What counts: each spec, and each node of the suite that failed.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (&String, &Outcome)> {
+        let counts = |(name, outcome): &(&String, &Outcome)| {
+            outcome.failed() == Some(true) || !self.suite_nodes.contains(*name)
+        };
+        self.specs.iter().filter(counts)
+    }
+
     /// Adds what came of a spec; of several with the same text, see [`Outcome::and`].
     pub fn add(&mut self, spec: String, outcome: Outcome) {
         match self.specs.remove(&spec) {

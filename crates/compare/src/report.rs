@@ -1,6 +1,5 @@
 //! Outcomes out of Ginkgo's own JSON report.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 
 use multibeam_ginkgo::report::{NodeType, ReportError, SpecSummary, read_reports};
@@ -9,20 +8,23 @@ use multibeam_model::outcome::SpecState;
 
 use crate::input::{Outcome, Target};
 
-/// Reads the outcomes in a report file; nothing else of it stays in memory. Specs that were not
-/// selected are left out. A node of the suite, such as BeforeSuite, is in it by its type in
+/// Reads the outcomes in a report file into a target without a name; nothing else of it stays in
+/// memory. Specs that were not selected are left out. A node of the suite, such as BeforeSuite, is in it by its type in
 /// brackets, as in JUnit files.
 ///
 /// # Errors
 /// When the input cannot be read or is no report.
-pub fn read(report: impl Read) -> Result<BTreeMap<String, Outcome>, ReportError> {
+pub fn read(report: impl Read) -> Result<Target, ReportError> {
     let mut target = Target::default();
     read_reports(report, |summary: SpecSummary| {
         if let Some(outcome) = outcome(&summary) {
-            target.add(name(&summary), outcome);
+            match summary.leaf_node_type {
+                NodeType::It => target.add(name(&summary), outcome),
+                _ => target.add_suite_node(name(&summary), outcome),
+            }
         }
     })?;
-    Ok(target.specs)
+    Ok(target)
 }
 
 /// The text by which a spec is known in every target, whatever Ginkgo the target was built with.
@@ -54,6 +56,8 @@ fn outcome(summary: &SpecSummary) -> Option<Outcome> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
 
     #[test]
@@ -78,6 +82,8 @@ mod tests {
             ("twice", failed(SpecState::TimedOut, "late")),
         ];
         let expected = expected.map(|(name, outcome)| (name.to_owned(), outcome));
-        assert_eq!(read(json.as_bytes()).unwrap(), BTreeMap::from(expected));
+        let found = read(json.as_bytes()).unwrap();
+        assert_eq!(found.specs, BTreeMap::from(expected));
+        assert_eq!(found.suite_nodes, BTreeSet::from(["[SynchronizedBeforeSuite]".to_owned()]));
     }
 }

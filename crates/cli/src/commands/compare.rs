@@ -46,14 +46,18 @@ fn read(results: &Path, run: Option<&str>) -> Result<Run, Exit> {
     let found = ResultsOf::open(results, run)?;
     let mut targets = Vec::new();
     for target in &found.summary.targets {
-        let specs = match found.file(target, "report.json")? {
+        let outcomes = match found.file(target, "report.json")? {
             Some((file, _)) => report::read(BufReader::new(file)).map_err(|error| {
                 eprintln!("in the results of target {} of run {}:", target.name, found.summary.run);
                 fail(Exit::INPUT, &error)
             })?,
             None => Default::default(),
         };
-        targets.push(Target { name: target.name.clone(), labels: target.labels.clone(), specs });
+        targets.push(Target {
+            name: target.name.clone(),
+            labels: target.labels.clone(),
+            ..outcomes
+        });
     }
     Ok(Run { id: found.summary.run.clone(), started: nanos(&found.summary.started), targets })
 }

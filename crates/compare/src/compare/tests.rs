@@ -39,6 +39,25 @@ fn specs(group: &Group) -> Vec<&str> {
 }
 
 #[test]
+fn a_node_of_the_suite_counts_where_it_fails() {
+    let node = |name: &str, outcome| {
+        let mut target = target(name, &[("mode", name)], "pp");
+        target.add_suite_node("[BeforeSuite]".to_owned(), outcome);
+        target
+    };
+    let passed = vec![node("x", Outcome::Passed), node("y", Outcome::Passed)];
+    let found = compare(&[run("r", 0, passed)], &[], None).unwrap();
+    assert_eq!((found.specs, found.targets[0].passed), (2, 2));
+    let failing = vec![node("x", Outcome::Passed), node("y", failed("no"))];
+    let found = compare(&[run("r", 0, failing)], &[], None).unwrap();
+    assert_eq!((found.specs, found.targets[0].passed, found.targets[1].failed), (3, 2, 1));
+    assert_eq!(
+        (specs(&found.groups[0]), &found.groups[0].passing),
+        (vec!["[BeforeSuite]"], &vec!["x".to_owned()])
+    );
+}
+
+#[test]
 fn specs_that_fail_together_and_say_the_same_are_one_group() {
     let targets = vec![
         target("x", &[("mode", "ipvs")], "fffgfp"),

@@ -25,7 +25,7 @@ pub(crate) fn run(night: i64) -> Run {
             let mut target = Target {
                 name: format!("{cni}-{mode}"),
                 labels: BTreeMap::from(labels),
-                specs: BTreeMap::new(),
+                ..Target::default()
             };
             let mut add = |spec: &str, is_failed: bool, message: &str| {
                 let outcome = if is_failed { failed(message) } else { Outcome::Passed };
