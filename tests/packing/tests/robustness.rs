@@ -48,12 +48,24 @@ fn estimates_off_by_three_cost_little() {
 #[test]
 fn without_estimates_it_is_no_worse_than_any_order() {
     let truth = conformance::plan();
-    for (clusters, slots, at_most) in [(1, 8, 1.15), (3, 8, 1.7)] {
+    for (clusters, slots, at_most) in [(1, 8, 1.15), (3, 8, 1.45)] {
         let ratio =
             ratio(perturb::unknown(&truth, Duration::from_secs(6)), &truth, clusters, slots);
         println!("{clusters} x {slots}, nothing is known: {ratio:.3}");
         assert!(ratio <= at_most, "{clusters} x {slots}: {ratio:.3}");
     }
+}
+
+/// Long groups used to wait behind one that took five times as long as expected: 1.33 times the limit.
+#[test]
+fn what_was_handed_out_ahead_does_not_stay_behind_a_late_one() {
+    let plan = conformance::plan();
+    let takes = perturb::noisy(&plan, 12);
+    let course = play(&scene(plan.clone(), 1, 8), &takes).expect("it ends");
+    let least = limit(&perturb::in_truth(&plan, &takes), 1, 8).expect("there are processes");
+    let ratio = course.end().as_secs_f64() / least.as_secs_f64();
+    println!("1 x 8, noise: {ratio:.3}");
+    assert!(ratio <= 1.02, "{ratio:.3}");
 }
 
 /// A cluster that takes twice as long as the others gets serial groups taken back.
