@@ -65,6 +65,7 @@ impl Play<'_> {
                     process.told_want = true;
                     self.say(id, ProcessNews::GivenBack { attempt });
                 }
+                // What it runs goes on.
                 return;
             }
             ProcessOrder::NoMoreGroups => process.no_more = true,

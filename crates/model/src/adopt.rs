@@ -130,7 +130,7 @@ impl Entry {
     fn ordered(&mut self, order: &ProcessOrder) {
         let state = &mut self.state;
         match order {
-            // What comes of the latter is news.
+            // What comes of taking back is news.
             ProcessOrder::Start(_) | ProcessOrder::TakeBack { .. } => {}
             ProcessOrder::HandOut { attempt } => {
                 state.queued = Some(*attempt);

@@ -1,10 +1,13 @@
 //! Groups that were handed out ahead and are taken back.
 //!
 //! A busy process is given a group ahead where, by the estimates, nobody could begin it earlier
-//! (`pool`). When what runs before it is late, others could: those that have nothing to do, and where
-//! it is longer than all that waits, whoever is next. Then it is asked back. Its worker knows whether
-//! it has begun: an order that comes too late changes nothing, and what comes back goes to the pool
-//! like anything that has not begun.
+//! (`pool`). Where that turns out to be wrong it is asked back:
+//! - for a process that has nothing to do, the one whose cluster would be done with it last;
+//! - when what runs before it is overdue, it is longer than all that waits, and it is long beside what
+//!   is left of the run: such groups are to begin early, and another process will be free.
+//!
+//! Its worker knows whether it has begun: an order that comes too late changes nothing, and what comes
+//! back goes to the pool like anything that has not begun. Each attempt is asked for once.
 
 use std::time::Duration;
 
@@ -13,10 +16,13 @@ use multibeam_model::{AttemptId, ProcessId, TargetId};
 
 use crate::balance::{Horizon, RECONSIDER};
 use crate::run::Run;
-use crate::session::{Process, Session};
+use crate::session::{Process, Running, Session};
 
-/// How much earlier a group must begin: more than the ways there and back and two commits take.
+/// How much must be gained: more than the ways there and back and two commits take.
 const WORTH: Duration = Duration::from_millis(500);
+
+/// A group that takes this part of what is left of the run, or less, costs little where it is.
+const SHORT: u32 = 20;
 
 /// A group that waits behind another one.
 struct Behind {
@@ -27,31 +33,39 @@ struct Behind {
 }
 
 impl Run {
-    /// Asks back what is behind a late group and is longer than anything in the pool, and for idle
+    /// Asks back what is behind an overdue group and is longer than anything in the pool, and for idle
     /// processes that have found nothing there whatever else waits.
     pub(crate) fn ask_back(&mut self, target: TargetId, horizon: &Horizon) {
-        let Some(state) = self.target(target).filter(|state| state.is_open()) else {
-            return;
-        };
-        let (longest, pace) = (state.longest_waiting(), state.pace());
-        let late: Vec<(ProcessId, AttemptId)> = self
-            .processes_of(target)
-            .filter_map(|(_, holder)| Some((holder, self.to_ask_back(holder)?)))
-            .filter(|(holder, attempt)| {
-                let group = self.group(target, attempt.group);
-                holder.running.iter().any(|it| self.is_late(it))
-                    && self.left(holder).mul_f64(pace) > WORTH
-                    && group.is_some_and(|group| group.plan.expected > longest)
-            })
-            .map(|(holder, attempt)| (holder.id, attempt))
-            .collect();
-        for (holder, attempt) in late {
-            self.ask(holder, attempt);
-        }
+        self.ask_back_overdue(target, horizon);
         let idle = self.processes_of(target).filter(|(_, process)| process.is_idle());
         let idle: Vec<ProcessId> = idle.map(|(_, process)| process.id).collect();
         if !idle.is_empty() {
             self.ask_back_for(target, &idle, horizon);
+        }
+        self.note_behind(target);
+    }
+
+    fn ask_back_overdue(&mut self, target: TargetId, horizon: &Horizon) {
+        let state = self.target(target).filter(|state| state.is_open() && horizon.crew() > 1);
+        let Some((longest, pace)) = state.map(|state| (state.longest_waiting(), state.pace()))
+        else {
+            return;
+        };
+        let late = |running: &Running| {
+            self.is_overdue(running) && self.remaining(running).mul_f64(pace) > WORTH
+        };
+        let least = longest.max(horizon.level() / SHORT);
+        let overdue: Vec<(ProcessId, AttemptId)> = self
+            .processes_of(target)
+            .filter(|(_, holder)| holder.running.iter().any(late))
+            .filter_map(|(_, holder)| Some((holder.id, self.to_ask_back(holder)?)))
+            .filter(|(_, attempt)| {
+                let group = self.group(target, attempt.group);
+                group.is_some_and(|group| group.plan.expected > least)
+            })
+            .collect();
+        for (holder, attempt) in overdue {
+            self.ask(holder, attempt);
         }
     }
 
@@ -70,6 +84,17 @@ impl Run {
             let Some(at) = self.place_for(target, *taker, &behind, horizon) else { continue };
             let Behind { holder, attempt, .. } = behind.remove(at);
             self.ask(holder, attempt);
+        }
+    }
+
+    /// Notes where something may come back from, so that not every process has to look for it.
+    fn note_behind(&mut self, target: TargetId) {
+        let coming = self.processes_of(target).any(|(_, holder)| self.is_coming(holder));
+        if let Some(state) = self.targets.get_mut(&target) {
+            state.coming = coming;
+        }
+        for session in self.sessions.values_mut().filter(|session| session.target == target) {
+            session.behind = session.live.values().any(|holder| holder.behind().is_some());
         }
     }
 
@@ -122,6 +147,11 @@ impl Run {
     /// Whether something may yet come back for a process: from its own session, which has to wait for
     /// that anyway, or because it was asked for.
     pub(crate) fn may_come_back(&self, session: &Session, process: &Process) -> bool {
+        let coming = self.target(session.target).is_some_and(|state| state.coming);
+        if !process.id.number.is_first() || !(session.behind || coming) {
+            return session.behind || coming;
+        }
+        // Process 1 may not run everything.
         self.processes_of(session.target).any(|(of, holder)| {
             let near = of.id == session.id || self.is_coming(holder);
             near && holder.behind().is_some_and(|it| self.may_run(session, process, it.group))

@@ -62,6 +62,11 @@ impl Horizon {
         self.level.saturating_sub(self.reach(session, load))
     }
 
+    /// When all would be over if the groups of the pool could be cut at will.
+    pub(crate) fn level(&self) -> Duration {
+        self.level
+    }
+
     /// How many processes of the target may be given groups.
     pub(crate) fn crew(&self) -> usize {
         self.crew

@@ -141,7 +141,8 @@ impl Group {
             || (deaths == 2 && self.losses.len() == 2)
     }
 
-    /// Takes a return in, at so much progress of its session, or because it was asked for; the cause to give the group up with when it goes round for nothing.
+    /// Takes a return in: at so much progress of its session, absent when it was asked for. Gives the cause
+    /// to give the group up with when it goes round for nothing.
     pub(crate) fn give_back(&mut self, progress_now: Option<u32>) -> Option<LossCause> {
         if let Stand::Live { progress, .. } = self.stand
             && Some(progress) == progress_now

@@ -23,7 +23,7 @@
 //!   cluster with a large serial share takes no group from it that another one would be done with
 //!   earlier (`balance`). A busy process is given one ahead only while there are more groups than
 //!   processes and as long as the group would not make that process end later than the average
-//!   one (`pool`). Where that comes out wrong, it is taken back for one that has nothing to do
+//!   one (`pool`). Where that comes out wrong, it is taken back for one that can begin it earlier
 //!   (`ahead`).
 //! - Fewer groups run on a cluster at once where the run file says so, or where the cluster shows
 //!   that it has too much to do (`crowd`).

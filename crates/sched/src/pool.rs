@@ -4,7 +4,7 @@
 //! horizon of the target (`balance`), or any when no other cluster would be done with it earlier.
 //! One that is busy gets a group ahead, so that no commit lies between two of its specs, when
 //! - more groups are waiting than the target has processes,
-//! - what it runs is not late, and
+//! - what it runs is not overdue, and
 //! - what it runs and what it would get take no longer than an average process still has to do.
 //!
 //! By the last rule a group is not stuck behind a long one while others run dry, as far as the
@@ -95,8 +95,10 @@ impl Run {
         let process = self.process(id)?;
         let state = self.target(target)?;
         let busy = !process.running.is_empty();
-        let late = || process.running.iter().any(|running| self.is_late(running));
-        if busy && (state.pool.len() <= horizon.crew() || late()) {
+        // Others could begin it earlier then, if there are any.
+        let overdue =
+            || horizon.crew() > 1 && process.running.iter().any(|running| self.is_overdue(running));
+        if busy && (state.pool.len() <= horizon.crew() || overdue()) {
             return None;
         }
         let crowd = self.takes(session, process)?;

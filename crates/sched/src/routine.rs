@@ -73,6 +73,7 @@ pub(crate) fn routine(input: &Input) -> Option<ProcessId> {
         | ProcessNews::OutputCut(_)
         | ProcessNews::WantsGroup
         | ProcessNews::Started { .. }
+        | ProcessNews::GivenBack { .. }
         | ProcessNews::SpecDone { .. }
         | ProcessNews::Sealed { .. } => true,
         ProcessNews::SuiteNodeDone { state, .. } => !state.is_failure(),
@@ -80,7 +81,6 @@ pub(crate) fn routine(input: &Input) -> Option<ProcessId> {
         ProcessNews::Fact(_)
         | ProcessNews::Lost { .. }
         | ProcessNews::NotRun { .. }
-        | ProcessNews::GivenBack { .. }
         | ProcessNews::Mismatch { .. }
         | ProcessNews::Aborted => false,
     };

@@ -408,8 +408,8 @@ impl Run {
     pub(crate) fn put_back(&mut self, attempt: AttemptId, process: ProcessId) {
         let asked = self.process(process).is_some_and(|it| it.asked_back(attempt).is_some());
         self.detach(attempt, process, false);
-        self.concerns_all = true;
-        // That it was asked back says nothing against the group.
+        // That it was asked back says nothing against the group, and who waits for it is looked at soon.
+        self.concerns_all |= !asked;
         let session = self.sessions.get(&process.session).filter(|_| !asked);
         let progress = session.map(|session| session.progress);
         let Some(target) = self.targets.get_mut(&attempt.target) else {
@@ -428,7 +428,7 @@ impl Run {
     }
 
     /// Whether `running` takes longer than was expected of it.
-    pub(crate) fn is_late(&self, running: &Running) -> bool {
+    pub(crate) fn is_overdue(&self, running: &Running) -> bool {
         let pace = self.target(running.attempt.target).map_or(1.0, Target::pace);
         self.now.since(running.since).div_f64(pace) > running.expected
     }

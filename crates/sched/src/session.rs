@@ -43,6 +43,8 @@ pub(crate) struct Session {
     pub(crate) closing: bool,
     /// It leaves the rest of the pool to other clusters.
     pub(crate) leaves: bool,
+    /// A group waits behind another one, as of the last look.
+    pub(crate) behind: bool,
     /// How long its process 1 took from the order to start to its first group.
     pub(crate) start_up: Option<Duration>,
     /// How its groups have kept to what was expected of them.
@@ -154,6 +156,7 @@ impl Session {
             last_bad: String::new(),
             closing: false,
             leaves: false,
+            behind: false,
             start_up: None,
             pace: Pace::default(),
             alone_since: Moment::default(),

@@ -55,6 +55,8 @@ pub(crate) struct Target {
     pub(crate) pool_time: Duration,
     /// What its clusters had before them when everything was looked at last.
     pub(crate) horizon: Arc<Horizon>,
+    /// A group that was asked back may come any moment, as of the last look.
+    pub(crate) coming: bool,
     /// How its groups have kept to what was expected of them.
     pub(crate) kept: Record,
     /// Groups that are neither sealed nor given up.
@@ -89,6 +91,7 @@ impl Target {
             tried: BTreeSet::new(),
             pool_time: Duration::ZERO,
             horizon: Arc::default(),
+            coming: false,
             kept: Record::default(),
             open_groups: 0,
             halt: None,

@@ -88,6 +88,42 @@ fn nothing_goes_ahead_behind_a_late_one() {
 }
 
 #[test]
+fn alone_a_process_keeps_what_it_has() {
+    let mut rig = Rig::new(&[&[0]], 1);
+    rig.worker("w", 0, 1);
+    let group = |(id, secs)| parallel(id, secs);
+    rig.plan(0, (0..).zip([20, 19, 5, 5]).map(group).collect());
+    rig.ask("s1p1");
+    rig.skip();
+    rig.started("s1p1", "g0#1");
+    rig.wants(["g1#1 to s1p1"]);
+    rig.wait(60);
+    rig.tell(Input::Tick);
+    rig.wants([]); // Nobody else could begin it.
+}
+
+#[test]
+fn a_process_that_dies_before_it_answers_gives_all_back() {
+    let mut rig = one_is_late();
+    rig.no_cleanup();
+    rig.died("s1p1");
+    rig.wants(["lose g0#1", "return g2#1", "start s1p3 on w total 3"]);
+    rig.news("s1p1", ProcessNews::GivenBack { attempt: attempt("g2#1") });
+    rig.wants([]); // It is late.
+}
+
+#[test]
+fn a_cancel_comes_first() {
+    let mut rig = one_is_late();
+    rig.tell(Input::Cancel { force: false });
+    rig.wants(["stop s1p1 Interrupt", "stop s1p2 Interrupt"]);
+    rig.news("s1p1", ProcessNews::GivenBack { attempt: attempt("g2#1") });
+    rig.wants(["return g2#1"]);
+    rig.sealed("s1p2", "g4#1");
+    rig.wants([]); // Nobody gets it.
+}
+
+#[test]
 fn it_is_waited_for_as_long_as_it_may_come_back() {
     let mut rig = Rig::new(&[&[0]], 1);
     rig.worker("w", 0, 2);

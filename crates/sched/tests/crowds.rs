@@ -87,7 +87,7 @@ fn a_cluster_whose_groups_are_late_gives_fewer_processes_work_and_more_when_they
     rig.started("s1p1", "g4#1");
     rig.wants(["g6#1 to s1p1"]);
     rig.sealed("s1p2", "g3#1");
-    // It has one group more, which cannot be taken back; then it waits.
+    // It has one group more, which begins; then it waits.
     rig.started("s1p2", "g5#1");
     rig.wants([]);
     rig.sealed("s1p2", "g5#1");

@@ -93,6 +93,7 @@ const PATHS: &[&str] = &[
     "stream broken",
     "streams reset",
     "suite process killed",
+    "taken back",
     "takeover",
     "takeover by force",
     "two in office for a moment",
