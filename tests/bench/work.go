@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -24,7 +25,12 @@ func readWork(path string) (work, error) {
 		return w, err
 	}
 	defer file.Close()
-	rows, err := csv.NewReader(file).ReadAll()
+	reader := csv.NewReader(file)
+	reader.FieldsPerRecord = 3
+	rows, err := reader.ReadAll()
+	if err == nil && len(rows) < 2 {
+		err = errors.New("expected a row for each spec below its head")
+	}
 	if err != nil {
 		return w, fmt.Errorf("%s: %w", path, err)
 	}

@@ -21,6 +21,8 @@ pub(super) struct Process {
     queued: Option<AttemptId>,
     /// The report of the group before is not durable yet.
     reporting: bool,
+    /// Since when it is.
+    free: Instant,
 }
 
 enum Stage {
@@ -35,7 +37,8 @@ enum Stage {
 impl Process {
     /// One that waits for its first group.
     pub(super) fn new(run: RunId) -> Self {
-        Self { run, stage: Stage::Waits(Instant::now()), queued: None, reporting: false }
+        let now = Instant::now();
+        Self { run, stage: Stage::Waits(now), queued: None, reporting: false, free: now }
     }
 
     /// When it does something by itself. It is never ahead of the ledger by more than one report.
@@ -62,21 +65,23 @@ impl Process {
         self.stage = Stage::Runs { attempt, until, told: false };
     }
 
-    /// The group that runs is over, and its report under way: gives it, and the one that is next.
-    pub(super) fn end(&mut self, now: Instant) -> Option<(AttemptId, Option<AttemptId>)> {
-        let Stage::Runs { attempt, .. } = self.stage else { return None };
+    /// The group that runs is over, and its report under way: gives it, since when the process has nothing
+    /// left, and what is next.
+    pub(super) fn end(&mut self) -> Option<(AttemptId, Instant, Option<AttemptId>)> {
+        let Stage::Runs { attempt, until, .. } = self.stage else { return None };
+        let since = until.max(self.free);
         self.reporting = true;
-        self.stage = Stage::Waits(now);
-        Some((attempt, self.queued.take()))
+        self.stage = Stage::Waits(since);
+        Some((attempt, since, self.queued.take()))
     }
 
     /// The report is durable. One that asks `late` does so now.
     pub(super) fn reported(&mut self, late: bool) {
-        self.reporting = false;
+        (self.reporting, self.free) = (false, Instant::now());
         if let Stage::Waits(since) = &mut self.stage
             && late
         {
-            *since = Instant::now();
+            *since = self.free;
         }
     }
 

@@ -31,7 +31,7 @@ impl Times {
         (Load::new(elapsed, hand_outs), Load::new(elapsed, reports))
     }
 
-    /// From a process's request to its group.
+    /// From the moment at which a process has nothing left to its next group.
     pub(super) fn handed_out(&self, took: Duration) {
         if let Some(measured) = self.lock().as_mut() {
             measured.hand_outs.push(took);

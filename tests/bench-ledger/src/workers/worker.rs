@@ -215,9 +215,9 @@ impl Worker {
         for id in due.map(|(id, _)| *id).collect::<Vec<_>>() {
             let Some(process) = self.processes.get_mut(&id) else { continue };
             let run = process.run.clone();
-            let Some((attempt, next)) = process.end(now) else { continue };
+            let Some((attempt, since, next)) = process.end() else { continue };
             if let Some(next) = next {
-                self.shared.times.handed_out(now.elapsed());
+                self.shared.times.handed_out(since.elapsed());
                 self.begin(id, next);
             }
             let payload =
