@@ -63,7 +63,7 @@ pub struct Comparison {
     pub labels: Vec<String>,
     /// The targets, by run and name.
     pub targets: Vec<TargetSummary>,
-    /// Specs with a result in at least one target.
+    /// Specs with a result in at least one target, and nodes of the suite that failed in one.
     pub specs: usize,
     /// Of these, specs that fail in some targets and pass in others.
     pub differing: usize,

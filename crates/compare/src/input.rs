@@ -22,7 +22,7 @@ pub struct Target {
     pub name: String,
     /// What sets it apart, such as `cni` and `kube-proxy`.
     pub labels: BTreeMap<String, String>,
-    /// Outcomes by full text. A spec that was not selected is absent.
+    /// Outcomes by full text, of nodes of the suite as well. A spec that was not selected is absent.
     pub specs: BTreeMap<String, Outcome>,
     /// Which of these are no specs but nodes of the suite, such as its before-suite: they are compared
     /// where one fails, and do not count otherwise.

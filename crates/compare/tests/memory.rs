@@ -23,7 +23,7 @@ fn captured_output_is_passed_over() {
         file = Box::new(file.chain(spec));
     }
     let file = BufReader::new(file.chain(&b"]}]"[..]));
-    assert_eq!(report::read(file).unwrap().len(), SPECS);
+    assert_eq!(report::read(file).unwrap().specs.len(), SPECS);
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
