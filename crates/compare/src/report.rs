@@ -9,8 +9,8 @@ use multibeam_model::outcome::SpecState;
 use crate::input::{Outcome, Target};
 
 /// Reads the outcomes in a report file into a target without a name; nothing else of it stays in
-/// memory. Specs that were not selected are left out. A node of the suite, such as BeforeSuite, is in it by its type in
-/// brackets, as in JUnit files.
+/// memory. Specs that were not selected are left out. A node of the suite, such as BeforeSuite, is in
+/// it by its type in brackets, as in JUnit files.
 ///
 /// # Errors
 /// When the input cannot be read or is no report.

@@ -104,11 +104,6 @@ impl Run {
         holder.asked_back(attempt).is_none().then_some(attempt)
     }
 
-    /// How long a process should still be busy with what it runs.
-    fn left(&self, holder: &Process) -> Duration {
-        holder.running.iter().map(|it| self.remaining(it)).sum()
-    }
-
     fn ask(&mut self, holder: ProcessId, attempt: AttemptId) {
         let now = self.now;
         let Some(process) = self.process_mut(holder) else {

@@ -149,11 +149,15 @@ impl Run {
             })
     }
 
+    /// How long a process should still be busy with what it runs.
+    pub(crate) fn left(&self, process: &Process) -> Duration {
+        process.running.iter().map(|running| self.remaining(running)).sum()
+    }
+
     /// How long a process should still have to do.
     pub(crate) fn load(&self, process: &Process) -> Duration {
-        let running: Duration = process.running.iter().map(|r| self.remaining(r)).sum();
         let queued = process.queued.and_then(|a| self.group(a.target, a.group));
-        running + queued.map_or(Duration::ZERO, |group| group.plan.expected)
+        self.left(process) + queued.map_or(Duration::ZERO, |group| group.plan.expected)
     }
 
     /// Tells an idle process that there are no more groups, unless one may still come its way.

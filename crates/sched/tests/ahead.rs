@@ -10,11 +10,7 @@ use rig::{Rig, attempt, parallel, serial};
 
 /// Process 1 runs g0 (20 s), with g2 behind it; process 2 runs g4 when that is late.
 fn one_is_late() -> Rig {
-    let mut rig = Rig::new(&[&[0]], 1);
-    rig.worker("w", 0, 2);
-    rig.plan(0, two_long_and_three_short());
-    rig.ask("s1p1");
-    rig.ask("s1p2");
+    let mut rig = two_ask(&TWO_LONG_THREE_SHORT);
     rig.skip();
     rig.started("s1p1", "g0#1");
     rig.wants(["g2#1 to s1p1"]);
@@ -32,9 +28,33 @@ fn one_is_late() -> Rig {
     rig
 }
 
-fn two_long_and_three_short() -> Vec<GroupPlan> {
-    let group = |(id, secs)| parallel(id, secs);
-    (0..).zip([20, 20, 5, 5, 5]).map(group).collect()
+/// A cluster with two processes that have asked for groups which should take so long.
+fn two_ask(secs: &[u64]) -> Rig {
+    let mut rig = Rig::new(&[&[0]], 1);
+    rig.worker("w", 0, 2);
+    rig.plan(0, groups(secs));
+    rig.ask("s1p1");
+    rig.ask("s1p2");
+    rig
+}
+
+/// Two clusters with a process each, and serial groups behind the parallel ones.
+fn two_clusters_ask() -> Rig {
+    let mut rig = Rig::new(&[&[0, 1]], 2);
+    rig.worker("a", 0, 1);
+    rig.worker("b", 1, 1);
+    let serial = [serial(5, 2), serial(6, 2)];
+    rig.plan(0, groups(&TWO_LONG_THREE_SHORT).into_iter().chain(serial).collect());
+    rig.ask("s1p1");
+    rig.ask("s2p1");
+    rig.started("s1p1", "g0#1");
+    rig
+}
+
+const TWO_LONG_THREE_SHORT: [u64; 5] = [20, 20, 5, 5, 5];
+
+fn groups(secs: &[u64]) -> Vec<GroupPlan> {
+    (0..).zip(secs).map(|(id, secs)| parallel(id, *secs)).collect()
 }
 
 #[test]
@@ -67,12 +87,7 @@ fn one_that_has_begun_meanwhile_stays() {
 
 #[test]
 fn nothing_goes_ahead_behind_a_late_one() {
-    let mut rig = Rig::new(&[&[0]], 1);
-    rig.worker("w", 0, 2);
-    let group = |(id, secs)| parallel(id, secs);
-    rig.plan(0, (0..).zip([20, 20, 19, 5, 5, 5, 5, 5]).map(group).collect());
-    rig.ask("s1p1");
-    rig.ask("s1p2");
+    let mut rig = two_ask(&[20, 20, 19, 5, 5, 5, 5, 5]);
     rig.skip();
     rig.started("s1p1", "g0#1");
     rig.wants(["g2#1 to s1p1"]);
@@ -91,8 +106,7 @@ fn nothing_goes_ahead_behind_a_late_one() {
 fn alone_a_process_keeps_what_it_has() {
     let mut rig = Rig::new(&[&[0]], 1);
     rig.worker("w", 0, 1);
-    let group = |(id, secs)| parallel(id, secs);
-    rig.plan(0, (0..).zip([20, 19, 5, 5]).map(group).collect());
+    rig.plan(0, groups(&[20, 19, 5, 5]));
     rig.ask("s1p1");
     rig.skip();
     rig.started("s1p1", "g0#1");
@@ -125,11 +139,7 @@ fn a_cancel_comes_first() {
 
 #[test]
 fn it_is_waited_for_as_long_as_it_may_come_back() {
-    let mut rig = Rig::new(&[&[0]], 1);
-    rig.worker("w", 0, 2);
-    rig.plan(0, two_long_and_three_short());
-    rig.ask("s1p1");
-    rig.ask("s1p2");
+    let mut rig = two_ask(&TWO_LONG_THREE_SHORT);
     rig.started("s1p1", "g0#1");
     rig.started("s1p2", "g1#1");
     // Process 2 is early, and process 1 should be done just now.
@@ -146,14 +156,7 @@ fn it_is_waited_for_as_long_as_it_may_come_back() {
 
 #[test]
 fn another_cluster_takes_it_before_its_serial_part() {
-    let mut rig = Rig::new(&[&[0, 1]], 2);
-    rig.worker("a", 0, 1);
-    rig.worker("b", 1, 1);
-    let groups = two_long_and_three_short().into_iter();
-    rig.plan(0, groups.chain([serial(5, 2), serial(6, 2)]).collect());
-    rig.ask("s1p1");
-    rig.ask("s2p1");
-    rig.started("s1p1", "g0#1");
+    let mut rig = two_clusters_ask();
     rig.skip();
     rig.started("s2p1", "g1#1");
     for (of, secs) in [("g1#1", 20), ("g3#1", 5)] {
@@ -172,14 +175,7 @@ fn another_cluster_takes_it_before_its_serial_part() {
 
 #[test]
 fn another_cluster_does_not_wait_long_for_an_answer() {
-    let mut rig = Rig::new(&[&[0, 1]], 2);
-    rig.worker("a", 0, 1);
-    rig.worker("b", 1, 1);
-    let groups = two_long_and_three_short().into_iter();
-    rig.plan(0, groups.chain([serial(5, 2), serial(6, 2)]).collect());
-    rig.ask("s1p1");
-    rig.ask("s2p1");
-    rig.started("s1p1", "g0#1");
+    let mut rig = two_clusters_ask();
     for (of, secs) in [("g1#1", 20), ("g3#1", 5), ("g4#1", 4)] {
         rig.started("s2p1", of);
         rig.wait(secs);
@@ -196,7 +192,7 @@ fn a_new_coordinator_finds_it_given_back() {
     rig.cut();
     rig.news("s1p1", ProcessNews::GivenBack { attempt: attempt("g2#1") });
     rig.take_over(None);
-    rig.plan(0, two_long_and_three_short());
+    rig.plan(0, groups(&TWO_LONG_THREE_SHORT));
     rig.skip();
     rig.back("w", 0, 2);
     rig.wants([]);

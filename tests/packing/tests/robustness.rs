@@ -60,10 +60,8 @@ fn without_estimates_it_is_no_worse_than_any_order() {
 #[test]
 fn what_was_handed_out_ahead_does_not_stay_behind_a_late_one() {
     let plan = conformance::plan();
-    let takes = perturb::noisy(&plan, 12);
-    let course = play(&scene(plan.clone(), 1, 8), &takes).expect("it ends");
-    let least = limit(&perturb::in_truth(&plan, &takes), 1, 8).expect("there are processes");
-    let ratio = course.end().as_secs_f64() / least.as_secs_f64();
+    let truth = perturb::in_truth(&plan, &perturb::noisy(&plan, 12));
+    let ratio = ratio(plan, &truth, 1, 8);
     println!("1 x 8, noise: {ratio:.3}");
     assert!(ratio <= 1.02, "{ratio:.3}");
 }

@@ -92,8 +92,8 @@ pub(crate) async fn measure(plan: &Plan) -> Outcome<()> {
         failed = any_end(&mut workers) => return failed,
         measured = measure_all(plan, &group, &office, &shared, pace) => measured?.print(&format!(
             "{} workers with {} processes each, which ask {}, on {} clusters, {} specs; {} \
-             aggregator(s) and one coordinator, everything synced, mutual TLS, all on this machine together with the \
-             workers. Processor time in parts of one processor.",
+             aggregator(s) and one coordinator, everything synced, mutual TLS, all on this machine \
+             together with the workers. Processor time in parts of one processor.",
             plan.workers, plan.slots, when, plan.clusters, plan.specs, plan.members
         )),
     }
