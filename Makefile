@@ -25,7 +25,7 @@ check: ## formatting, lints, and the dependency rules
 	@tests/need cargo
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --locked -p multibeam-model --test dependencies
+	cargo test --locked -p multibeam-model --test it dependencies::
 
 bench: ## against `ginkgo -p`, against the limit in virtual time, and the ledger beside etcd
 	@tests/need cargo go

@@ -1,6 +1,7 @@
 //! Neither reading nor writing nor taking in a large log pulls it into memory.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
+#[path = "it/model/mod.rs"]
 mod model;
 
 use bytes::Bytes;

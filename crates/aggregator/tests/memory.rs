@@ -1,6 +1,7 @@
 //! Rendering keeps one report in memory at a time, whatever a target printed.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::io::{self, Write};

@@ -1,11 +1,11 @@
 //! However large a state is, and however much waits for a dead member: the memory stays bounded.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
-#[path = "peers/proxy.rs"]
+#[path = "it/proxy.rs"]
 mod proxy;
-#[path = "peers/rig.rs"]
+#[path = "it/rig.rs"]
 mod rig;
-#[path = "peers/source.rs"]
+#[path = "it/source.rs"]
 mod source;
 
 use std::sync::Arc;

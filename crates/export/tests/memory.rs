@@ -2,6 +2,7 @@
 //! whole process.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::io::{self, Read as _};

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         println!("{line}");
     }
     println!(
-        "seed {seed}: {why}\n(hint: SIM_SEED={seed} cargo test -p multibeam-sim --test simulation -- --nocapture)"
+        "seed {seed}: {why}\n(hint: SIM_SEED={seed} cargo test -p multibeam-sim --test it simulation:: -- --nocapture)"
     );
     ExitCode::FAILURE
 }

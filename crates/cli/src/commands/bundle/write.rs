@@ -41,6 +41,7 @@ impl Writer<'_> {
         sums: &mut String,
     ) -> Result<Made, Exit> {
         let to = &self.args.to;
+        let fresh = !to.exists();
         let place = to.join(submission.directory());
         // Verified under its own name, in a directory that nobody takes for a submission.
         let staging = to.join(format!(".{}.part", submission.name()));
@@ -59,6 +60,10 @@ impl Writer<'_> {
             Ok(Made { checked, directory: Some(place) })
         });
         remove(&staging)?;
+        if fresh {
+            // Goes only if it is empty: nothing is there where everything was refused.
+            let _ = fs::remove_dir(to);
+        }
         made
     }
 
