@@ -435,7 +435,7 @@ impl Task {
         let (run, inbox) = (id.clone(), self.inbox.clone());
         self.committers.spawn(async move {
             let begun = Instant::now();
-            let played = at_leisure("look ahead", || question.play()).await;
+            let played = at_leisure("look ahead", question.leisure(), || question.play()).await;
             let answer = played.inspect_err(|error| {
                 tracing::error!(%run, %error, "what is ahead of a run cannot be played");
             });

@@ -2,14 +2,27 @@
 
 use std::io;
 
+use thread_priority::unix::{set_thread_priority_and_policy, thread_native_id};
+use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
 use tokio::sync::oneshot;
 
-/// The most that a thread can give way to others (`nice(2)`).
+/// The most that a thread can give way to others and still have a share (`nice(2)`).
 const LAST: i32 = 19;
 
-/// Does something on a thread of its own that gives way to all others of this machine. Where many
-/// processors are idle that makes no difference; where none is, whoever waits for an answer is served
-/// first.
+/// How far work gives way to all other threads of this machine. Where processors are idle that makes no
+/// difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leisure {
+    /// It gets the smallest share, also where others would take all. For what is done in a moment.
+    SmallShare,
+    /// It gets what nobody else wants, and whoever wakes up interrupts it at once (`SCHED_IDLE` of
+    /// `sched(7)`); with a share it would keep a processor for milliseconds, again and again. For what
+    /// takes seconds.
+    Leftovers,
+}
+
+/// Does something on a thread of its own that gives way to others, so that whoever waits for an answer is
+/// served first.
 ///
 /// When the caller stops waiting, the work goes on to its end and is of no use.
 ///
@@ -17,33 +30,56 @@ const LAST: i32 = 19;
 /// When no thread can be started, or the work panicked.
 pub async fn at_leisure<T: Send + 'static>(
     name: &str,
+    leisure: Leisure,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     let (done, result) = oneshot::channel();
     let thread = std::thread::Builder::new().name(name.to_owned());
     thread.spawn(move || {
-        // On Linux each thread has a value of its own. Without it the work is only less polite.
-        let _ = rustix::process::nice(LAST);
+        leisure.begin();
         let _ = done.send(work());
     })?;
     result.await.map_err(|_| io::Error::other(format!("{name} panicked")))
 }
 
+// === impl Leisure ===
+
+impl Leisure {
+    /// Lets the calling thread give way. Where that fails its work is only less polite.
+    fn begin(self) {
+        match self {
+            // On Linux each thread has a value of its own.
+            Self::SmallShare => drop(rustix::process::nice(LAST)),
+            Self::Leftovers => {
+                let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+                let me = thread_native_id();
+                drop(set_thread_priority_and_policy(me, ThreadPriority::Min, idle));
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use thread_priority::unix::thread_schedule_policy;
+
     use super::*;
 
     #[tokio::test]
     async fn only_the_thread_at_work_gives_way() {
-        let niceness = || rustix::process::nice(0).unwrap();
-        let own = niceness();
-        assert_eq!(at_leisure("test", niceness).await.unwrap(), LAST);
-        assert_eq!(niceness(), own);
+        let how = || (rustix::process::nice(0).unwrap(), thread_schedule_policy().unwrap());
+        let (niceness, policy) = how();
+        let share = at_leisure("test", Leisure::SmallShare, how).await.unwrap();
+        assert_eq!(share, (LAST, policy));
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let leftovers = at_leisure("test", Leisure::Leftovers, how).await.unwrap();
+        assert_eq!(leftovers.1, idle);
+        assert_eq!(how(), (niceness, policy));
     }
 
     #[tokio::test]
     async fn a_panic_is_an_error() {
-        let error = at_leisure("test", || panic!("oh")).await.map(|()| 0).unwrap_err();
-        assert_eq!(error.to_string(), "test panicked");
+        let error = at_leisure("test", Leisure::SmallShare, || panic!("oh")).await.map(|()| 0);
+        assert_eq!(error.unwrap_err().to_string(), "test panicked");
     }
 }

@@ -13,6 +13,7 @@ use multibeam_model::command::Command;
 use multibeam_model::event::What;
 use multibeam_model::plan::{Planned, TargetPlan};
 use multibeam_model::{Moment, TargetId};
+use multibeam_rt::leisure::Leisure;
 use multibeam_sched::Scheduler;
 
 use super::ActiveRun;
@@ -24,6 +25,9 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// ... and how many times longer than that takes it is left alone: a fiftieth of one CPU at most.
 const PAUSE: u32 = 50;
+
+/// From so many groups on a play takes seconds: about 0.15 ms for each.
+const MANY: usize = 5_000;
 
 /// What is to be played.
 #[derive(Debug)]
@@ -65,6 +69,16 @@ pub(super) struct Ahead {
 // === impl Question ===
 
 impl Question {
+    /// How far playing it gives way to what people and workers wait for.
+    pub(crate) fn leisure(&self) -> Leisure {
+        let (Self::Plan(scene) | Self::Rest { scene, .. }) = self;
+        let groups: usize = scene.targets.iter().map(|target| target.plan.groups.len()).sum();
+        match groups {
+            0..MANY => Leisure::SmallShare,
+            MANY.. => Leisure::Leftovers,
+        }
+    }
+
     /// Plays it, which may take seconds. A run of which nothing can be said gets an empty answer.
     pub(crate) fn play(self) -> Answer {
         match self {
