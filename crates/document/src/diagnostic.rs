@@ -67,6 +67,8 @@ pub enum Code {
     NotCertifiable,
     /// Something that contradicts the mode of the run.
     ModeConflict,
+    /// Nothing selects specs where only some are wanted.
+    WholeSuite,
     /// A kubeconfig that is not there, is none, or lacks what is wanted.
     BadKubeconfig,
     /// A suite that is not there, cannot be started, or is none.

@@ -92,6 +92,9 @@ fn one(
     if let (Some(mode), Some(suite)) = (raw.run.mode, &mut suite) {
         mode.apply(raw_suite, suite, out);
     }
+    if let (Some(at), true, Some(suite)) = (raw.certified_at, raw.run.certified, &suite) {
+        suite::warn_of_whole(suite, at, out);
+    }
     let name = target.name.as_ref().map(|template| out.write(template, row, 0));
     if let Some(suite) = &suite {
         seen.mentions.add_suite(name.as_deref().unwrap_or_default(), raw_suite, suite);

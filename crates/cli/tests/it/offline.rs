@@ -34,6 +34,27 @@ fn what_init_writes_passes_the_check() {
 }
 
 #[test]
+fn a_certified_run_that_selects_nothing_is_a_warning_wherever_it_is_read() {
+    let cluster = "targets: [{name: a, clusters: [{name: x}]}]\n";
+    let said = |more: &str, args: &[&str]| {
+        let (home, path) =
+            file(&format!("certified: true\nsuite: {{binary: ./a{more}}}\n{cluster}"));
+        run(multibeam(home.path()).args(args).arg("-f").arg(path)).2
+    };
+    let warning = "run.yaml:3:12: warning: without suite.focus a certified run runs every spec";
+    for args in [&["check"][..], &["check", "--file-only"], &["plan"], &["run"]] {
+        let stderr = said("", args);
+        assert!(stderr.contains(warning), "{args:?}: {stderr}");
+        assert!(stderr.contains("or --mode certified-conformance)"), "{stderr}");
+    }
+    for more in [r", focus: ['\[Conformance\]']", ", labelFilter: x"] {
+        assert_eq!(said(more, &["check", "--file-only"]), "", "{more}");
+    }
+    let by_mode = said("", &["plan", "--mode", "certified-conformance"]);
+    assert!(!by_mode.contains("warning"), "{by_mode}");
+}
+
+#[test]
 fn every_mistake_is_shown_and_nothing_else() {
     let text = "suite: {binary: ./a, focsu: x}\ntargets: [{name: a, clusters: [{name: x, processes: many}]}]\n";
     let (home, path) = file(text);

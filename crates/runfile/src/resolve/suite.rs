@@ -6,6 +6,7 @@ use multibeam_document::yaml::{Span, Spanned};
 
 use super::scope::Writer;
 use crate::label_filter;
+use crate::mode::Mode;
 use crate::pattern;
 use crate::settings::args::{self, Conflict};
 use crate::settings::suite::{DEFAULT_SUITE_TIMEOUT, RawSuite, Suite};
@@ -98,6 +99,19 @@ pub(super) fn resolve(
         timeout: suite.timeout.unwrap_or(DEFAULT_SUITE_TIMEOUT),
         workdir,
     })
+}
+
+/// Says that a run is certified and selects nothing: of Kubernetes' suite 7,000 specs would run, of which
+/// a certificate takes 450.
+pub(super) fn warn_of_whole(suite: &Suite, certified: Span, out: &mut Writer<'_, '_>) {
+    if suite.focus.is_empty() && suite.label_filter.is_none() {
+        let message = "without suite.focus a certified run runs every spec of its suite".to_owned();
+        let hint = format!(
+            "conformance alone is focus: ['\\[Conformance\\]'], or --mode {}",
+            Mode::CertifiedConformance
+        );
+        out.sink.warning(Code::WholeSuite, certified, message, Some(hint));
+    }
 }
 
 fn reserved(conflict: Conflict, span: Span, certified: bool, out: &mut Writer<'_, '_>) {

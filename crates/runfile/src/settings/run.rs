@@ -137,6 +137,8 @@ pub struct RunFile {
 pub(crate) struct RawRun {
     /// Everything but the targets.
     pub(crate) run: RunFile,
+    /// Where `certified` stands.
+    pub(crate) certified_at: Option<Span>,
     /// Where `results.dir` stands.
     pub(crate) results_dir: Option<Span>,
     pub(crate) suite: RawSuite,
@@ -173,6 +175,7 @@ pub(crate) fn read(node: &Node, mode: Option<Mode>, sink: &mut Sink<'_>) -> RawR
     let suite = suite::read(node, sink);
     let mut raw = RawRun {
         run,
+        certified_at: node.get("certified").map(|value| value.span),
         results_dir,
         suite,
         processes: None,
