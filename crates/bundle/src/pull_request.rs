@@ -35,11 +35,11 @@ pub fn body(submission: &Submission<'_>, checked: &Checked) -> String {
         field("vendor"),
         submission.release
     );
-    let _ = writeln!(
-        out,
-        "{} of {} required tests passed. README.md says how to reproduce them.\n",
-        checked.passed, checked.required
-    );
+    let passed = match checked.passed {
+        Some(passed) => format!("{passed} of {} required tests passed", checked.required),
+        None => "How many of the required tests passed is not known".to_owned(),
+    };
+    let _ = writeln!(out, "{passed}. README.md says how to reproduce them.\n");
     if checked.verdict != Verdict::Verified {
         problems(&mut out, checked);
     }

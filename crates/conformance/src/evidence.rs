@@ -1,5 +1,7 @@
 //! What was found in one place: the files of a submission, or the results of a run.
 
+use std::path::PathBuf;
+
 use crate::Minor;
 use crate::junit::{Case, Junit, JunitError};
 use crate::log::{Log, LogError};
@@ -48,6 +50,9 @@ pub struct Readme {
 pub struct Evidence {
     /// The place as the user knows it.
     pub place: String,
+    /// Where it really lies, so that two ways to one place give one; empty for files that were named one
+    /// by one.
+    pub(crate) lies_at: PathBuf,
     /// What it claims to be.
     pub kind: Kind,
     /// Release and product, when the directory is called `vX.Y/PRODUCT`.
@@ -71,6 +76,7 @@ impl Evidence {
     pub(crate) fn new(place: String) -> Self {
         Self {
             place,
+            lies_at: PathBuf::new(),
             kind: Kind::Results,
             folder: None,
             files: Vec::new(),

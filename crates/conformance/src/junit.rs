@@ -306,11 +306,15 @@ fn reference(reference: &BytesRef<'_>, line: u64) -> Result<(), JunitError> {
             let name = reference.xml10_content();
             match resolve_predefined_entity(&name) {
                 Some(_) => Ok(()),
-                None => error(format!("the entity &{name}; is unknown, and none is expanded")),
+                None => error(unknown_entity(&name)),
             }
         }
         Err(cause) => error(cause.to_string()),
     }
+}
+
+fn unknown_entity(name: &str) -> String {
+    format!("the entity &{name}; is unknown, and none is expanded")
 }
 
 // === impl Case ===

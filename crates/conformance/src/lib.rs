@@ -26,5 +26,6 @@ pub use evidence::{Evidence, FileKind, Kind, ListedFile, Readme};
 pub use minor::Minor;
 pub use rules::qualifying_with;
 pub use verify::{
-    Checked, Claim, ClaimSource, Online, PullRequest, Request, UrlAnswer, Verdict, urls, verify,
+    Checked, Claim, ClaimSource, Online, PullRequest, Request, UrlAnswer, Verdict, claim, urls,
+    verify,
 };

@@ -25,6 +25,9 @@ pub const OPTIONAL: [&str; 2] = ["repo_url", "product_logo_url"];
 /// What `type` may be.
 pub const TYPES: [&str; 3] = ["distribution", "hosted platform", "installer"];
 
+/// Schemes of pages.
+const WEB: [&str; 2] = ["http", "https"];
+
 /// Endings of vector graphics that are accepted for a logo.
 const VECTOR: [&str; 3] = ["svg", "ai", "eps"];
 
@@ -158,6 +161,14 @@ pub fn is_url(text: &str) -> bool {
         .is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(|h| !h.is_empty()))
 }
 
+/// The scheme of a URL that no browser shows as a page, in lower case: the bot takes any, and asks only
+/// servers that speak HTTP.
+#[must_use]
+pub fn other_scheme(url: &str) -> Option<String> {
+    let scheme = Uri::from_str(url).ok()?.scheme_str()?.to_ascii_lowercase();
+    (!WEB.contains(&scheme.as_str())).then_some(scheme)
+}
+
 /// Whether a text is an e-mail address as RFC 5322 has it, with or without a name in front.
 #[must_use]
 pub fn is_email(text: &str) -> bool {
@@ -238,6 +249,10 @@ mod tests {
         }
         for bad in ["yoyo.dyne", "www.example.com/a", "https://", "https://a b/", "/path", "n/a"] {
             assert!(!is_url(bad), "{bad}");
+        }
+        assert_eq!(other_scheme("FTP://a/b").as_deref(), Some("ftp"));
+        for page in ["https://a", "HTTP://a", "yoyo.dyne"] {
+            assert_eq!(other_scheme(page), None, "{page}");
         }
         assert_eq!(other_graphic("https://a.dyne/logo.PNG?raw=true").as_deref(), Some("png"));
         for good in ["https://a.dyne/logo.SVG?raw=true", "https://a.dyne/logo"] {

@@ -104,7 +104,8 @@ pub struct Checked {
     /// Tests that the release requires.
     pub required: usize,
     /// Those of them that passed; of all conformance tests where the required ones are not known.
-    pub passed: usize,
+    /// Nothing where there is no JUnit file that can be read.
+    pub passed: Option<usize>,
     /// Whether warnings counted.
     pub strict: bool,
     /// One outcome per rule.
@@ -124,14 +125,13 @@ pub fn verify(evidence: &Evidence, request: &Request) -> Checked {
     let catalog = request.catalog.as_ref().or(built_in.as_ref());
     let context = Context::new(evidence, request, claim, catalog);
     let outcomes = rules::check(&context);
-    let required = catalog.zip(claim).map_or(0, |(list, claim)| list.required(claim.minor).count());
     Checked {
         place: evidence.place.clone(),
         submission: evidence.kind == Kind::Submission,
         product: evidence.folder.as_ref().map(|(_, product)| product.clone()),
         claim,
         origin: catalog.map(|catalog| catalog.origin.clone()),
-        required,
+        required: context.required().map_or(0, Iterator::count),
         passed: passed_of_required(&context),
         strict: request.strict,
         verdict: verdict(&outcomes, request.strict),
@@ -139,14 +139,13 @@ pub fn verify(evidence: &Evidence, request: &Request) -> Checked {
     }
 }
 
-fn passed_of_required(context: &Context<'_>) -> usize {
+fn passed_of_required(context: &Context<'_>) -> Option<usize> {
+    context.evidence.read_junit()?;
     let passed = context.passed();
-    match context.catalog.zip(context.minor()) {
+    Some(match context.required() {
         None => passed.len(),
-        Some((catalog, minor)) => {
-            catalog.required(minor).filter(|test| passed.contains(test.text.as_str())).count()
-        }
-    }
+        Some(required) => required.filter(|test| passed.contains(test.text.as_str())).count(),
+    })
 }
 
 /// The URLs of a place that [`Request::online`] is to answer.
@@ -155,7 +154,9 @@ pub fn urls(evidence: &Evidence) -> Vec<&str> {
     evidence.read_product().map_or_else(Vec::new, |(_, product)| rules::urls(product).collect())
 }
 
-fn claim(evidence: &Evidence, request: &Request) -> Option<Claim> {
+/// The release that a place is claimed for, and who says so; nothing when nobody does.
+#[must_use]
+pub fn claim(evidence: &Evidence, request: &Request) -> Option<Claim> {
     let asked = request.version.map(|minor| Claim { minor, by: ClaimSource::Request });
     let folder = || {
         let (minor, _) = evidence.folder.as_ref()?;

@@ -14,7 +14,7 @@ Exit status:
   0  verified
   1  not verified: at least one error (with --strict: or warning)
   2  could not tell: the release, or what it requires, is not known
-  3  the input is wrong: nothing there, or an archive that is refused
+  3  the input is wrong: nothing there, an archive that is refused, or one list for several releases
   4  the environment gave out while reading")]
 pub struct VerifyArgs {
     /// Submissions (vX.Y/PRODUCT), results of runs, Sonobuoy tarballs (.tar, .tar.gz, .tar.zst), or
@@ -101,11 +101,14 @@ pub struct ConformanceArgs {
 /// What to show.
 #[derive(Debug, Subcommand)]
 pub enum ConformanceCommand {
-    /// The tests that a release requires, with the release that promoted each.
+    /// The tests that a release requires, with the release that promoted each; of the newest release that
+    /// is built in when no list is named.
     List(ListsArgs),
-    /// What changed from one list to another: added, removed, renamed, by SIG.
+    /// What changed from one list to another, of which it takes two, the older first: added, removed,
+    /// renamed, by SIG.
     Diff(ListsArgs),
-    /// A list in numbers: by SIG, Serial, Slow, Disruptive, LinuxOnly, and how long they take.
+    /// A list in numbers: by SIG, Serial, Slow, Disruptive, LinuxOnly, and how long they take; of the newest
+    /// release that is built in when no list is named.
     Stats(StatsArgs),
 }
 
@@ -116,7 +119,7 @@ pub struct ListsArgs {
     #[arg(value_name = "LIST")]
     pub lists: Vec<String>,
 
-    /// One more list: a conformance.yaml or a suite binary.
+    /// A conformance.yaml or a suite binary as the last of the lists: of two the one that changes lead to.
     #[arg(long, value_name = "FILE|BINARY")]
     pub from: Option<PathBuf>,
 

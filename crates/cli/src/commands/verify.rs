@@ -9,7 +9,7 @@ use multibeam_conformance::catalog::Catalog;
 use multibeam_conformance::input::{self, InputError};
 use multibeam_conformance::report::{self, Format, Paint};
 use multibeam_conformance::{
-    Checked, Evidence, PullRequest, Request, Verdict, qualifying_with, urls, verify,
+    Checked, Evidence, Minor, PullRequest, Request, Verdict, claim, qualifying_with, urls, verify,
 };
 
 use super::fail;
@@ -53,6 +53,11 @@ fn checked(args: &VerifyArgs) -> Result<(Vec<Checked>, bool), Exit> {
     let (paths, whole) = places(&args.paths);
     let evidence = input::collect(&paths).map_err(|error| fail(exit_of(&error), &error))?;
     let evidence = of_conformance(evidence);
+    if request.catalog.is_some() {
+        let claims = evidence.iter().filter_map(|evidence| claim(evidence, &request));
+        let releases = claims.map(|claim| claim.minor).collect();
+        of_one_release(&releases, "verify the places of one release at a time")?;
+    }
     if args.online {
         request.online = Some(ask(&evidence)?);
     }
@@ -126,6 +131,22 @@ pub(super) fn catalog(
         (None, None) => None,
     };
     catalog.transpose().map_err(|error| fail(Exit::INPUT, &error))
+}
+
+/// A list that was named is that of one suite: it says nothing about other releases.
+///
+/// # Errors
+/// [`Exit::INPUT`] when there are several releases; that has been said, with a hint.
+pub(super) fn of_one_release(releases: &BTreeSet<Minor>, hint: &str) -> Result<(), Exit> {
+    if releases.len() <= 1 {
+        return Ok(());
+    }
+    let releases: Vec<String> = releases.iter().map(ToString::to_string).collect();
+    eprintln!(
+        "error: --suite and --required are of one release, and there are {} (hint: {hint})",
+        releases.join(", ")
+    );
+    Err(Exit::INPUT)
 }
 
 /// The paths of a file, one per line.

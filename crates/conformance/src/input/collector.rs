@@ -171,6 +171,7 @@ impl Collector {
         let mut out = Vec::new();
         for directory in &named {
             let Some(mut evidence) = self.places.remove(directory) else { continue };
+            evidence.lies_at = absolute.join(directory);
             evidence.folder = folder(absolute, directory);
             let submission = evidence.product.is_some() || evidence.readme.is_some();
             if evidence.folder.is_some() || submission {

@@ -10,6 +10,7 @@ mod collector;
 mod directory;
 mod error;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -20,24 +21,34 @@ use crate::Evidence;
 use collector::Collector;
 
 /// Reads everything that the paths name; one piece of evidence per place, in the order of the paths.
-/// Bare files that lie in the same directory are one place.
+/// Bare files that lie in the same directory are one place; a place that several paths lead to is there
+/// once, under the first.
 ///
 /// # Errors
 /// When a path cannot be read, is nothing that is known, or holds nothing to verify.
 pub fn collect(paths: &[PathBuf]) -> Result<Vec<Evidence>, InputError> {
     let mut all = Vec::new();
+    let mut known = BTreeSet::new();
+    let mut add = |found: Vec<Evidence>| {
+        let new = |evidence: &Evidence| known.insert(evidence.lies_at.clone());
+        all.extend(found.into_iter().filter(new));
+    };
     let mut bare: Vec<(PathBuf, Vec<&Path>)> = Vec::new();
     for path in paths {
         let io = |source| InputError::Io { path: path.display().to_string(), source };
         let metadata = fs::metadata(path).map_err(io)?;
         if metadata.is_dir() {
-            all.extend(directory::read(path)?);
+            add(directory::read(path)?);
         } else if !metadata.is_file() {
             return Err(InputError::Special { path: path.display().to_string() });
-        } else if let Some(found) =
+        } else if let Some(mut found) =
             archive(File::open(path).map_err(io)?, &path.display().to_string())?
         {
-            all.extend(found);
+            let file = fs::canonicalize(path).map_err(io)?;
+            for evidence in &mut found {
+                evidence.lies_at = file.join(&evidence.lies_at);
+            }
+            add(found);
         } else {
             let parent = path.parent().unwrap_or(Path::new("")).to_owned();
             match bare.iter_mut().find(|(known, _)| *known == parent) {

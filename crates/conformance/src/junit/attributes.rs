@@ -3,9 +3,13 @@
 use std::borrow::Cow;
 
 use multibeam_ginkgo::report::GoTime;
+use quick_xml::Error;
+use quick_xml::escape::EscapeError;
 use quick_xml::events::BytesStart;
+use quick_xml::events::attributes::AttrError;
+use quick_xml::name::QName;
 
-use super::{Header, JunitError, characters};
+use super::{Header, JunitError, characters, unknown_entity};
 
 /// The attributes of a tag.
 pub(super) struct Attributes<'a> {
@@ -20,10 +24,10 @@ impl<'a> Attributes<'a> {
         let error = |message: String| JunitError::Xml { line, message };
         let mut pairs = Vec::new();
         for attribute in tag.attributes() {
-            let attribute = attribute.map_err(|cause| error(cause.to_string()))?;
+            let attribute = attribute.map_err(|cause| error(in_tag(tag, &cause)))?;
             let value = attribute
                 .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-                .map_err(|cause| error(cause.to_string()))?;
+                .map_err(|cause| error(in_value(attribute.key, &cause)))?;
             characters(&value, line)?;
             pairs.push((attribute.key.local_name().into_inner(), value));
         }
@@ -62,4 +66,29 @@ impl<'a> Attributes<'a> {
         }
         Ok(())
     }
+}
+
+/// What the parser says of a tag, without its positions: they count from the begin of the tag, which
+/// nobody sees.
+fn in_tag(tag: &BytesStart<'_>, cause: &AttrError) -> String {
+    let wrong = match cause {
+        AttrError::ExpectedEq(_) => "an attribute without =",
+        AttrError::ExpectedValue(_) => "an attribute without a value",
+        AttrError::UnquotedValue(_) => "a value without quotes",
+        AttrError::ExpectedQuote(..) => "a value without its closing quote",
+        AttrError::Duplicated(..) => "the same attribute twice",
+    };
+    format!("in the tag <{}>, {wrong}", tag.name().as_ref())
+}
+
+/// What it says of a value, without its positions.
+fn in_value(key: QName<'_>, cause: &Error) -> String {
+    let wrong = match cause {
+        Error::Escape(EscapeError::UnrecognizedEntity(_, name)) => unknown_entity(name),
+        Error::Escape(EscapeError::UnterminatedEntity(_)) => {
+            "an & without a ; behind it".to_owned()
+        }
+        other => other.to_string(),
+    };
+    format!("in the attribute {}, {wrong}", key.as_ref())
 }

@@ -80,11 +80,16 @@ fn what_go_refuses_is_refused_with_a_line() {
         ("\n<testsuite></testsuite>", 2, "root element is <testsuite>"),
         ("<testsuites><testsuite tests=\"many\"/></testsuites>", 1, "no number"),
         ("<testsuites>&nbsp;</testsuites>", 1, "&nbsp; is unknown"),
-        ("<testsuites>\n<testsuite name=\"&nbsp;\"/></testsuites>", 2, "nbsp"),
+        (
+            "<testsuites>\n<testsuite name=\"&nbsp;\"/></testsuites>",
+            2,
+            "XML: in the attribute name, the entity &nbsp; is",
+        ),
+        ("<testsuites a=\"b & c\"/>", 1, "in the attribute a, an & without a ; behind it"),
         ("<testsuites>\n\n\u{1b}[31m</testsuites>", 3, "U+001B"),
         ("<testsuites>&#27;</testsuites>", 1, "U+001B"),
         ("<?xml version='1.0' encoding='ISO-8859-1'?><testsuites/>", 1, "ISO-8859-1"),
-        ("<testsuites a=\"1\" a=\"2\"/>", 1, "duplicate"),
+        ("<testsuites a=\"1\" a=\"2\"/>", 1, "in the tag <testsuites>, the same attribute twice"),
     ];
     for (text, line, message) in cases {
         let (at, said) = refused(text);

@@ -30,7 +30,7 @@ struct Place<'a> {
     claim: Option<Claim>,
     required_from: Option<&'a Origin>,
     required: usize,
-    passed: usize,
+    passed: Option<usize>,
     strict: bool,
     findings: Vec<Found<'a>>,
     could_not_tell: Vec<Open<'a>>,

@@ -1,5 +1,6 @@
 //! The table for people: short when all is well, and what to do when not.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::paint::{Paint, Role, printable};
@@ -9,6 +10,10 @@ use crate::verify::{Checked, ClaimSource, Verdict};
 
 /// Findings of one rule that are shown; the other formats have all.
 const SHOWN: usize = 10;
+
+/// Characters of a message that are shown; the other formats have all. The longest name of a
+/// conformance test has 218, and is shown whole.
+const MESSAGE: usize = 300;
 
 /// Columns of a list of rules.
 const COLUMNS: usize = 98;
@@ -38,23 +43,8 @@ fn one(out: &mut impl Write, paint: Paint, checked: &Checked) -> io::Result<()> 
     let place = paint.paint(Role::Strong, &checked.place);
     let verdict = paint.paint(role(checked.verdict), &checked.verdict.to_string());
     writeln!(out, "{place}  {verdict}")?;
-    if let Some(claim) = checked.claim {
-        let by = match claim.by {
-            ClaimSource::Request => "as asked",
-            ClaimSource::Directory => "by its directory",
-            ClaimSource::Log => "by its log",
-        };
-        let tests = match &checked.origin {
-            Some(origin) => {
-                let origin = printable(&origin.to_string());
-                format!(
-                    "{} of {} required tests passed, by {origin}",
-                    checked.passed, checked.required
-                )
-            }
-            None => "the required tests are not known".to_owned(),
-        };
-        writeln!(out, "  {} {by}: {tests}", claim.minor)?;
+    if checked.claim.is_some() || checked.origin.is_some() {
+        writeln!(out, "  {}: {}", release(checked), tests(checked))?;
     }
     for level in [Level::Error, Level::Warning] {
         let of_level = checked.outcomes.iter().filter(|o| o.rule.info().level == level);
@@ -74,6 +64,33 @@ fn one(out: &mut impl Write, paint: Paint, checked: &Checked) -> io::Result<()> 
         }
     }
     Ok(())
+}
+
+/// What a place is held against.
+fn release(checked: &Checked) -> String {
+    let Some(claim) = checked.claim else { return "of no known release".to_owned() };
+    let by = match claim.by {
+        ClaimSource::Request => "as asked",
+        ClaimSource::Directory => "by its directory",
+        ClaimSource::Log => "by its log",
+    };
+    format!("{} {by}", claim.minor)
+}
+
+/// What came of the required tests.
+fn tests(checked: &Checked) -> String {
+    let required = checked.required;
+    match (&checked.origin, checked.passed) {
+        (None, _) => "the required tests are not known".to_owned(),
+        (Some(origin), Some(passed)) => {
+            let origin = printable(&origin.to_string());
+            format!("{passed} of {required} required tests passed, by {origin}")
+        }
+        (Some(origin), None) => {
+            let origin = printable(&origin.to_string());
+            format!("how many of {required} required tests passed is not known, by {origin}")
+        }
+    }
 }
 
 /// Rules after what is said of them, in as many lines as it takes.
@@ -112,11 +129,19 @@ fn broken(out: &mut impl Write, paint: Paint, outcome: &Outcome) -> io::Result<(
 }
 
 fn located(finding: &Finding) -> String {
-    let message = printable(&finding.message);
+    let message = printable(&shortened(&finding.message));
     match (&finding.file, finding.line) {
         (Some(file), Some(line)) => format!("{}:{line}: {message}", printable(file)),
         (Some(file), None) => format!("{}: {message}", printable(file)),
         (None, _) => message,
+    }
+}
+
+/// The begin of what is too long to be read.
+fn shortened(message: &str) -> Cow<'_, str> {
+    match message.char_indices().nth(MESSAGE) {
+        None => Cow::Borrowed(message),
+        Some((end, _)) => Cow::Owned(format!("{}…", &message[..end])),
     }
 }
 
@@ -146,6 +171,15 @@ pub fn rules_text(out: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_message_ends_with_an_ellipsis() {
+        let long = format!("a|{}", "é".repeat(MESSAGE));
+        let shown = shortened(&long);
+        assert_eq!((shown.chars().count(), shown.chars().last()), (MESSAGE + 1, Some('…')));
+        let whole = &long[..long.len() - "éé".len()];
+        assert_eq!((whole.chars().count(), &*shortened(whole)), (MESSAGE, whole));
+    }
 
     #[test]
     fn a_list_of_rules_goes_on_in_the_next_line() {

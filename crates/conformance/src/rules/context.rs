@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Minor;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Test};
 use crate::evidence::{Evidence, Kind};
 use crate::junit::Case;
 use crate::verify::{Claim, Request};
@@ -54,6 +54,14 @@ impl<'a> Context<'a> {
     /// The claimed release.
     pub(crate) fn minor(&self) -> Option<Minor> {
         self.claim.map(|claim| claim.minor)
+    }
+
+    /// The tests that must have passed; nothing while no list of them is known. A list that was given
+    /// is that of the suite that ran: where no release is claimed, all of it is required.
+    pub(crate) fn required(&self) -> Option<impl Iterator<Item = &'a Test> + use<'a>> {
+        let (catalog, minor) = (self.catalog?, self.minor());
+        let wanted = move |test: &&Test| minor.is_none_or(|minor| test.is_required(minor));
+        Some(catalog.tests().filter(wanted))
     }
 
     /// Texts of the conformance tests that ran and passed.

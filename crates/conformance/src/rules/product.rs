@@ -3,8 +3,9 @@
 use super::{Context, Finding, Rule, Sink};
 use crate::product::{
     Field, FieldValue, OPTIONAL, Product, REQUIRED, TYPES, is_email, is_url, other_graphic,
+    other_scheme,
 };
-use crate::verify::UrlAnswer;
+use crate::verify::{Online, UrlAnswer};
 
 /// Fields that hold a URL.
 const URLS: [&str; 4] = ["website_url", "repo_url", "documentation_url", "product_logo_url"];
@@ -139,31 +140,67 @@ fn values(product: &Product, file: &str, sink: &mut Sink) {
 }
 
 fn online(context: &Context<'_>, product: &Product, file: &str, sink: &mut Sink) {
+    let elsewhere = elsewhere(product, file);
     let Some(online) = &context.request.online else {
-        return sink.not_checked(&ONLINE, "it takes the network; ask for it with --online");
+        let reason = "it takes the network; ask for it with --online";
+        sink.not_checked(&[Rule::ProductContentType], reason);
+        return match elsewhere.is_empty() {
+            true => sink.not_checked(&[Rule::ProductReachable], reason),
+            false => sink.check(Rule::ProductReachable, |found| *found = elsewhere),
+        };
     };
-    let answers = |names: &'static [&'static str]| {
-        names.iter().filter_map(|name| {
-            let (field, text) = filled(product, name)?;
-            Some((field, online.answers.get(text)?))
-        })
-    };
-    sink.check(Rule::ProductContentType, |found| {
-        for (field, answer) in answers(&PAGES) {
-            if let UrlAnswer::ContentType(kind) = answer
-                && !kind.contains("text/html")
-            {
-                found.push(at(file, field, format!("is served as {kind:?}")));
-            }
-        }
-    });
+    content_types(online, product, file, sink);
     sink.check(Rule::ProductReachable, |found| {
-        for (field, answer) in answers(&URLS) {
-            if let UrlAnswer::Failed(why) = answer {
+        *found = elsewhere;
+        for (field, text, answer) in answers(online, product, &URLS) {
+            // That nobody answers to another scheme is no news.
+            if let (UrlAnswer::Failed(why), None) = (answer, other_scheme(text)) {
                 found.push(at(file, field, format!("cannot be reached: {why}")));
             }
         }
     });
+}
+
+/// URLs that lead to no web server, which can be told without asking one.
+fn elsewhere(product: &Product, file: &str) -> Vec<Finding> {
+    let found = URLS.iter().filter_map(|name| {
+        let (field, text) = filled(product, name)?;
+        let scheme = other_scheme(text)?;
+        Some(at(file, field, format!("a URL of {scheme}, expected one of http or https")))
+    });
+    found.collect()
+}
+
+fn content_types(online: &Online, product: &Product, file: &str, sink: &mut Sink) {
+    let mut others = Vec::new();
+    let mut unanswered = Vec::new();
+    for (field, _, answer) in answers(online, product, &PAGES) {
+        match answer {
+            UrlAnswer::Failed(_) => unanswered.push(field.name.as_str()),
+            UrlAnswer::ContentType(kind) if !kind.contains("text/html") => {
+                others.push(at(file, field, format!("is served as {kind:?}")));
+            }
+            UrlAnswer::ContentType(_) => {}
+        }
+    }
+    let rule = Rule::ProductContentType;
+    if others.is_empty() && !unanswered.is_empty() {
+        let reason = format!("nobody answered for {}", unanswered.join(", "));
+        return sink.not_checked(&[rule], &reason);
+    }
+    sink.check(rule, |found| *found = others);
+}
+
+/// Fields with a URL, and what came of asking for it.
+fn answers<'a>(
+    online: &'a Online,
+    product: &'a Product,
+    names: &'a [&str],
+) -> impl Iterator<Item = (&'a Field, &'a str, &'a UrlAnswer)> {
+    names.iter().filter_map(|name| {
+        let (field, text) = filled(product, name)?;
+        Some((field, text, online.answers.get(text)?))
+    })
 }
 
 /// Every URL of a PRODUCT.yaml.

@@ -84,7 +84,10 @@ fn products(context: &Context<'_>, sink: &mut Sink) {
         let directory =
             |file: &String| file.rsplit_once('/').map_or(".", |(dir, _)| dir).to_owned();
         let directories: BTreeSet<String> = files.iter().map(directory).collect();
-        if directories.len() != 1 {
+        if directories.is_empty() {
+            let message = "it changes no file, expected those of one directory vX.Y/PRODUCT";
+            found.push(Finding::general(message));
+        } else if directories.len() > 1 {
             let list: Vec<String> = directories.into_iter().collect();
             let message = format!("{} directories, expected one: {}", list.len(), list.join(", "));
             found.push(Finding::general(message));

@@ -90,19 +90,19 @@ rules! {
         "squash the commits into one";
     FilesPresent "files-present" Error Bot(2),
         "every file that is asked for is there",
-        "add the file; a submission is README.md, PRODUCT.yaml, e2e.log, and junit_01.xml";
+        "add the file: a run leaves e2e.log and junit_01.xml; a submission has README.md and PRODUCT.yaml as well";
     FilesNotEmpty "files-not-empty" Error Bot(2),
         "no file is empty",
         "put its content into it";
     FilesOnly "files-only" Error Bot(3),
         "there is no other file",
-        "leave only README.md, PRODUCT.yaml, e2e.log, and junit_01.xml, spelled so";
+        "leave only README.md, PRODUCT.yaml, e2e.log, and junit_01.xml, spelled so; of several JUnit files make one";
     FilesFolder "files-folder" Error Bot(4),
         "the files lie in vX.Y/PRODUCT",
         "move the files into a directory `vX.Y/PRODUCT` at the top of the repository";
     FilesPlain "files-plain" Error Instructions,
         "the files are plain files",
-        "replace the link by the file that it leads to: git submits links as links";
+        "put a file in its place: git submits a link as a link, and a pipe or device not at all";
     ReleaseSupported "release-supported" Error Bot(12),
         "the release can still be certified",
         "certify the newest release or one of the two before it";
@@ -147,7 +147,7 @@ rules! {
         "write the steps themselves into README.md, with the commands; a link alone is not enough";
     JunitReadable "junit-readable" Error Bot(13),
         "junit_01.xml is a JUnit file with the root <testsuites>",
-        "take the file as the run wrote it; merge the files of a run in shards into one";
+        "take the file as the run wrote it: XML in UTF-8, whose root is <testsuites>";
     JunitCounters "junit-counters" Warning Reviewers,
         "the counters in the file's headers are true",
         "do not edit the file; the counters and the cases must be of one run";

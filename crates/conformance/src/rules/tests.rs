@@ -53,7 +53,7 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
 }
 
 fn required(context: &Context<'_>, file: &str, sink: &mut Sink) {
-    let (Some(minor), Some(catalog)) = (context.minor(), context.catalog) else {
+    let Some(required) = context.required().map(Vec::from_iter) else {
         let reason = match context.minor() {
             None => "the claimed release is not known; give --release vX.Y".to_owned(),
             Some(minor) => format!(
@@ -64,13 +64,13 @@ fn required(context: &Context<'_>, file: &str, sink: &mut Sink) {
         return sink.not_checked(&[Rule::TestsSkipped], &reason);
     };
     sink.check(Rule::TestsRequired, |found| {
-        for test in catalog.required(minor).filter(|test| !context.cases.contains_key(&test.text)) {
+        for test in required.iter().filter(|test| !context.cases.contains_key(&test.text)) {
             let message = format!("missing: {}", test.text);
             found.push(Finding::at(file.to_owned(), None, message));
         }
     });
     sink.check(Rule::TestsSkipped, |found| {
-        for test in catalog.required(minor) {
+        for test in required {
             let Some(cases) = context.cases.get(&test.text) else { continue };
             if let Some(case) = cases.first()
                 && cases.iter().all(|case| !case.state.ran())

@@ -31,7 +31,7 @@ fn a_good_submission_is_verified_and_every_rule_holds() {
     let checked = complete().verify();
     assert_eq!(found(&checked), [""; 0]);
     assert_eq!(checked.verdict, Verdict::Verified);
-    assert_eq!((checked.required, checked.passed), (446, 446));
+    assert_eq!((checked.required, checked.passed), (446, Some(446)));
     assert_eq!(checked.product.as_deref(), Some("turbo"));
     assert_eq!(checked.outcomes.len(), Rule::ALL.len());
     for (outcome, rule) in checked.outcomes.iter().zip(Rule::ALL) {
@@ -112,4 +112,35 @@ fn what_was_not_given_is_not_checked_and_changes_nothing() {
         Rule::ProductReachable,
     ];
     assert_eq!(open, expected);
+}
+
+#[test]
+fn what_no_server_answered_for_is_not_checked() {
+    let mut submission = Submission::good();
+    answer(&mut submission, UrlAnswer::Failed("timed out".into()));
+    let of = |submission: &Submission, rule| {
+        let checked = submission.verify();
+        checked.outcomes.into_iter().find(|outcome| outcome.rule == rule).unwrap().status
+    };
+    let reason = "nobody answered for documentation_url".to_owned();
+    assert_eq!(of(&submission, Rule::ProductContentType), Status::NotChecked(reason));
+    // Another scheme is told once, also where nobody answers to it.
+    submission.replace(
+        "PRODUCT.yaml",
+        "https://yoyo.dyne/turbo-encabulator/docs",
+        "ftp://yoyo.dyne",
+    );
+    let answers = &mut submission.request.online.as_mut().unwrap().answers;
+    answers.insert("ftp://yoyo.dyne".into(), UrlAnswer::Failed("no such scheme".into()));
+    let Status::Broken(found) = of(&submission, Rule::ProductReachable) else { panic!("it holds") };
+    assert_eq!(found.len(), 1);
+    assert!(found[0].message.contains("a URL of ftp"), "{}", found[0].message);
+}
+
+#[test]
+fn a_pull_request_without_files_is_said_to_have_none() {
+    let mut submission = Submission::good();
+    submission.request.pull_request.files = Some(Vec::new());
+    let found = found(&submission.verify());
+    assert!(found.iter().any(|line| line.contains("it changes no file")), "{found:?}");
 }

@@ -2,8 +2,9 @@
 
 use multibeam_conformance::catalog::{Catalog, Origin};
 use multibeam_conformance::input::InputError;
-use multibeam_conformance::rules::Rule;
-use multibeam_conformance::{Verdict, input, urls, verify};
+use multibeam_conformance::report::{self, Format, Paint};
+use multibeam_conformance::rules::{Rule, Status};
+use multibeam_conformance::{Request, Verdict, input, urls, verify};
 
 use crate::rules::spoil::{link, put, remove};
 use crate::support::{self, Submission, broken};
@@ -42,7 +43,7 @@ fn a_list_that_is_given_wins_over_the_built_in_one() {
     submission.request.catalog = Some(Catalog::parse(origin, text).unwrap());
     let checked = submission.verify();
     assert_eq!(broken(&checked), [Rule::TestsRequired]);
-    assert_eq!((checked.required, checked.passed), (1, 0));
+    assert_eq!((checked.required, checked.passed), (1, Some(0)));
 }
 
 #[test]
@@ -66,8 +67,25 @@ fn results_without_a_submission_around_them_are_verified_by_their_log() {
         assert!(!checked.submission);
     }
     // One of the two is no evidence.
-    let found = input::collect(&[target.join("junit_01.xml")]).unwrap();
-    assert_eq!(broken(&verify(&found[0], &submission.request)), [Rule::FilesPresent]);
+    let alone = |name: &str| input::collect(&[target.join(name)]).unwrap().remove(0);
+    let junit = alone("junit_01.xml");
+    assert_eq!(broken(&verify(&junit, &submission.request)), [Rule::FilesPresent]);
+    // A list that was given is one of what is required, whatever release that is.
+    let catalog = Catalog::built_in(support::MINOR);
+    let checked = verify(&junit, &Request { catalog, ..Request::default() });
+    assert_eq!((checked.claim, checked.required, checked.passed), (None, 446, Some(446)));
+    let open = checked.outcomes.iter().filter(|o| matches!(o.status, Status::CouldNotTell(_)));
+    assert_eq!(open.map(|o| o.rule).collect::<Vec<_>>(), [Rule::ReleaseSupported]);
+    // Without a JUnit file nobody knows what passed.
+    let checked = verify(&alone("e2e.log"), &submission.request);
+    assert_eq!((checked.required, checked.passed), (446, None));
+    let mut text = Vec::new();
+    report::write(&mut text, Format::Text(Paint::PLAIN), &[checked]).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.contains("by its log: how many of 446 required tests passed is not known"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -100,4 +118,9 @@ fn several_submissions_in_one_directory_are_places_of_their_own() {
     assert_eq!(places, ["other", "turbo"]);
     assert!(found.iter().all(|e| verify(e, &submission.request).verdict == Verdict::Verified));
     assert_eq!(urls(&found[0]).len(), 4);
+    // Once, whichever ways lead there.
+    let below = root.path().join("v1.36/../v1.36");
+    let twice = input::collect(&[below, root.path().to_owned()]).unwrap();
+    assert_eq!(twice.len(), 2);
+    assert!(twice.iter().all(|evidence| evidence.place.contains("/../")));
 }

@@ -92,4 +92,10 @@ pub(super) const CASES: &[Case] = &[
         |s| answer(s, UrlAnswer::Failed("timed out".into())),
         "documentation_url: cannot be reached",
     ),
+    (
+        Rule::ProductReachable,
+        "another scheme",
+        |s| s.replace("PRODUCT.yaml", "https://yoyo.dyne/turbo-encabulator\n", "ftp://yoyo.dyne\n"),
+        "website_url: a URL of ftp, expected",
+    ),
 ];
