@@ -1,5 +1,7 @@
 //! A submission as one file, and checksums of both.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Read, Write};
 
 use multibeam_export::archive::Archive;
@@ -10,6 +12,9 @@ use crate::Submission;
 
 /// Bytes that are summed at a time.
 const CHUNK: usize = 64 << 10;
+
+/// Hex digits of a SHA-256.
+const SUM: usize = 64;
 
 /// Writes a compressed tar archive with the files of a submission in `vX.Y/PRODUCT`. The time of
 /// every member is that at which the target ended, so the same results give the same bytes.
@@ -29,19 +34,58 @@ pub fn write(
     archive.end()
 }
 
-/// A line of a file that `sha256sum --check` reads.
-///
-/// # Errors
-/// When the content cannot be read.
-pub fn checksum(name: &str, mut content: impl Read) -> io::Result<String> {
-    let mut sum = Sha256::new();
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        match content.read(&mut chunk)? {
-            0 => break,
-            count => sum.update(&chunk[..count]),
+/// Checksums of files by their paths: what stands in a file that `sha256sum --check` reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checksums(BTreeMap<String, String>);
+
+// === impl Checksums ===
+
+impl Checksums {
+    /// Reads what [`Display`](fmt::Display) has written. Other lines are left out.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let line = |line: &str| {
+            let (sum, path) = line.split_once("  ")?;
+            let hex = sum.len() == SUM && sum.bytes().all(|byte| byte.is_ascii_hexdigit());
+            hex.then(|| (path.to_owned(), sum.to_owned()))
+        };
+        Self(text.lines().filter_map(line).collect())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a file, in the place of an earlier one of that path.
+    ///
+    /// # Errors
+    /// When the content cannot be read.
+    pub fn add(&mut self, path: String, mut content: impl Read) -> io::Result<()> {
+        let mut sum = Sha256::new();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match content.read(&mut chunk)? {
+                0 => break,
+                count => sum.update(&chunk[..count]),
+            }
+        }
+        let hex = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        self.0.insert(path, hex);
+        Ok(())
+    }
+
+    /// Takes over files of an earlier time that still are there, and that are not known anew.
+    pub fn keep(&mut self, earlier: Self, is_there: impl Fn(&str) -> bool) {
+        for (path, sum) in earlier.0.into_iter().filter(|(path, _)| is_there(path)) {
+            self.0.entry(path).or_insert(sum);
         }
     }
-    let hex: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{hex}  {name}\n"))
+}
+
+impl fmt::Display for Checksums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(path, sum)| writeln!(f, "{sum}  {path}"))
+    }
 }

@@ -31,7 +31,10 @@ pub fn ask(input: &mut impl BufRead, out: &mut impl Write) -> io::Result<Option<
     };
     let Some(directory) = question(input, out, "directory", check)? else { return Ok(None) };
     common.directory = Some(directory);
-    writeln!(out, "How a cluster is made, in Markdown; a line with a single point ends it.")?;
+    writeln!(
+        out,
+        "How a cluster is made, in Markdown; a line with a single point ends it, or Ctrl-D."
+    )?;
     let Some(setup) = lines(input, out)? else { return Ok(None) };
     common.setup = Some(setup);
     Ok(Some(ProductFile::new(common)))
@@ -55,13 +58,17 @@ fn question(
     }
 }
 
-/// Lines up to a single point; nothing counts as an answer that says nothing.
+/// Lines up to a single point, or to the end of the input; nothing counts as an answer that says
+/// nothing.
 fn lines(input: &mut impl BufRead, out: &mut impl Write) -> io::Result<Option<String>> {
     let mut text = String::new();
     loop {
         write!(out, "setup> ")?;
         out.flush()?;
-        let Some(line) = line(input)? else { return Ok(None) };
+        let Some(line) = line(input)? else {
+            let said = !text.trim().is_empty();
+            return Ok(said.then_some(text));
+        };
         if line.trim_end() != "." {
             // A product file has no other control characters.
             text.extend(line.trim_end().chars().filter(|c| !c.is_control() || *c == '\t'));
@@ -128,7 +135,18 @@ mod tests {
 
     #[test]
     fn whoever_leaves_gets_nothing() {
-        let part = &ANSWERS[..ANSWERS.find("boat").unwrap()];
-        assert_eq!(ask(&mut part.as_bytes(), &mut Vec::new()).unwrap(), None);
+        for left_at in ["boat", "turbo up"] {
+            let part = &ANSWERS[..ANSWERS.find(left_at).unwrap()];
+            assert_eq!(ask(&mut part.as_bytes(), &mut Vec::new()).unwrap(), None, "{left_at}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_input_ends_the_last_answer() {
+        let ask = |answers: &str| ask(&mut answers.as_bytes(), &mut Vec::new()).unwrap();
+        let part = ANSWERS.strip_suffix(".\n").unwrap();
+        let file = ask(part).unwrap();
+        assert_eq!(file.common.setup.as_deref(), Some("turbo up\n  wait\n"));
+        assert_eq!(ask(ANSWERS), Some(file));
     }
 }

@@ -75,6 +75,9 @@ pub struct Suite {
     pub ginkgo: String,
     /// Its arguments, without those that differ between processes.
     pub arguments: Vec<String>,
+    /// Names of the variables that were added to its environment.
+    #[serde(default)]
+    pub environment: Vec<String>,
 }
 
 /// Specs in numbers.

@@ -19,7 +19,7 @@ pub mod pull_request;
 mod readme;
 mod run_file;
 
-pub use plan::{PlanError, Submission, plan, unused};
+pub use plan::{PlanError, Submission, of_the_example, plan, unused};
 pub use product_file::{
     EXAMPLE, FIELDS, FieldInfo, Parsed, Product, ProductFile, is_product_file, parse, schema,
     schema_text,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use multibeam_conformance::Minor;
 
 use crate::facts::{Run, Target};
-use crate::{Product, ProductFile};
+use crate::{EXAMPLE, FIELDS, Product, ProductFile, parse};
 
 /// One submission in the making.
 #[derive(Debug, Clone)]
@@ -116,6 +116,23 @@ pub fn unused<'a>(runs: &[Run], file: &'a ProductFile) -> Vec<&'a str> {
     let all = runs.iter().flat_map(|run| &run.targets);
     let known: BTreeSet<&str> = all.map(|target| target.name.as_str()).collect();
     file.targets().filter(|name| !known.contains(name)).collect()
+}
+
+/// Keys of the product file under which submissions still have what [`EXAMPLE`] has, in its order. What
+/// other products may well have in common with it is left out.
+#[must_use]
+pub fn of_the_example(submissions: &[Submission<'_>]) -> Vec<&'static str> {
+    let Ok(example) = parse("", EXAMPLE.as_bytes()) else { return Vec::new() };
+    let same: BTreeSet<&str> = submissions
+        .iter()
+        .flat_map(|submission| {
+            let name = submission.target.name.as_str();
+            submission.product.in_common(&example.file.product(submission.release, name))
+        })
+        .collect();
+    let keys =
+        ["directory"].into_iter().chain(FIELDS.iter().map(|info| info.name)).chain(["setup"]);
+    keys.filter(|key| same.contains(key)).collect()
 }
 
 // === impl Submission ===

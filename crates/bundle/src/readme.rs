@@ -71,6 +71,7 @@ fn the_run(out: &mut String, of: &Reproduction<'_>, suite: &Suite) {
         }
     );
     let _ = writeln!(out, "{}", block("yaml", &run_file(of.run, of.submission.target, suite)));
+    environment(out, suite);
     let mode = of.run.mode.as_ref().map(|mode| format!(" --mode {}", mode.name));
     let command = format!("multibeam run -f run.yaml{}", mode.unwrap_or_default());
     let _ = writeln!(out, "{}", block("console", &command));
@@ -78,6 +79,22 @@ fn the_run(out: &mut String, of: &Reproduction<'_>, suite: &Suite) {
         "The same specs run without Multibeam, one after the other, with the arguments that each process got:\n\n",
     );
     let _ = writeln!(out, "{}", block("console", &command_line(suite)));
+}
+
+/// What the run file leaves out: values that may be secrets.
+fn environment(out: &mut String, suite: &Suite) {
+    let names: Vec<String> = suite.environment.iter().map(|name| code(name)).collect();
+    let (variables, values) = match names.len() {
+        0 => return,
+        1 => ("variable", "value is"),
+        _ => ("variables", "values are"),
+    };
+    let _ = writeln!(
+        out,
+        "The suite also got the environment {variables} {}, whose {values} not given here; `suite.env` of a run \
+         file sets such.\n",
+        names.join(", ")
+    );
 }
 
 fn facts(out: &mut String, of: &Reproduction<'_>, suite: &Suite) {
@@ -131,7 +148,8 @@ fn sharding(out: &mut String, of: &Reproduction<'_>) {
     };
     out.push_str(
         "On each cluster parallel specs ran first; serial specs ran after them, with nothing else \
-         on their cluster. Every selected spec is in the report exactly once.\n\n",
+         on their cluster. Every selected spec is in the report exactly once. \
+         Sessions are numbered over all targets of a run.\n\n",
     );
     out.push_str("| session | cluster | |\n|---:|---|---|\n");
     for session in &target.sessions {

@@ -130,6 +130,9 @@ pub struct SuiteJson {
     pub ginkgo: String,
     /// The arguments it was given, without those that differ between processes.
     pub arguments: Vec<String>,
+    /// Names of the variables that the run file adds to its environment; their values may be secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
 }
 
 /// Specs in numbers.
@@ -338,6 +341,7 @@ fn summarise(
             version: catalog.suite_version.clone(),
             ginkgo: catalog.ginkgo.to_string(),
             arguments: catalog.arguments.clone(),
+            environment: target.suite.env.keys().cloned().collect(),
         }),
         specs,
         failures: failures.unwrap_or_default(),

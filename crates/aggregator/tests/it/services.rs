@@ -229,7 +229,12 @@ async fn run_json_sums_up() {
     let specs = target.specs.as_ref().unwrap();
     assert_eq!((specs.total, specs.selected, specs.lost, specs.not_run), (6, 4, 1, 1));
     assert_eq!(specs.states.values().sum::<u32>(), 3);
-    assert_eq!(target.suite.as_ref().unwrap().digest, "abc");
+    let suite = target.suite.as_ref().unwrap();
+    assert_eq!(
+        (suite.digest.as_str(), suite.environment.as_slice()),
+        ("abc", &["TOKEN".to_owned()][..])
+    );
+    assert!(!text.contains("secret"), "{text}");
     assert_eq!(target.failures.len(), 2);
     let lost = &target.lost_attempts[0];
     assert_eq!((lost.attempt.as_str(), lost.last), ("t0g1#1", true));

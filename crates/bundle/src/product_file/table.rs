@@ -214,6 +214,11 @@ pub(super) static FORMAT: Format = Format {
 // === impl FieldInfo ===
 
 impl FieldInfo {
+    /// Whether it takes one of a few values only.
+    pub(super) fn is_choice(&self) -> bool {
+        matches!(self.kind, Kind::Type)
+    }
+
     /// What is wrong with a value, as a fragment, and what to write instead.
     ///
     /// # Errors

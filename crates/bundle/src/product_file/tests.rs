@@ -20,6 +20,11 @@ fn the_example_is_good_and_shows_every_key() {
     for key in FIELDS.iter().map(|info| info.name).chain(keys) {
         assert!(EXAMPLE.contains(&format!("{key}:")), "{key}");
     }
+    // What is commented out is good as well.
+    let (before, targets) = EXAMPLE.split_once("\n# targets:").unwrap();
+    let targets = format!("\n# targets:{targets}").replace("\n# ", "\n");
+    let file = read(&format!("{before}{targets}")).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(file.targets().collect::<Vec<_>>(), ["v1.36-ipvs"]);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use crate::support::fixtures::Run as Fixture;
 use crate::support::{Bundle, product_file, run_json, target};
+use multibeam_bundle::archive::{self, Checksums};
 use multibeam_bundle::facts::Run;
-use multibeam_bundle::{PlanError, archive, parse, plan, pull_request, unused};
+use multibeam_bundle::{EXAMPLE, PlanError, of_the_example, parse, plan, pull_request, unused};
 use multibeam_conformance::product::Product;
 use multibeam_export::Input;
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ fn the_readme_tells_how_to_reproduce_and_what_happened() {
         {"cluster": "b", "removed": ["namespace `x`"]}, {"cluster": "other", "removed": ["y"]},
     ]);
     run["targets"][0]["sessions"][1]["lost"] = json!(true);
+    run["targets"][0]["suite"]["environment"] = json!(["HTTPS_PROXY", "TOKEN"]);
     let specs: Vec<String> = (1..=5).map(|n| format!("[sig-a] spec {n}")).collect();
     run["targets"][0]["lostAttempts"] = json!([{
         "attempt": "t0g1#1", "specs": specs, "process": "s0p1", "worker": "w", "cluster": "b",
@@ -36,6 +38,8 @@ fn the_readme_tells_how_to_reproduce_and_what_happened() {
         "    turbo up --nodes 3\n",
         "certified: true\nseed: 7\nsuite:\n  binary: ./e2e.test\n  focus: [\"\\\\[Conformance\\\\]\"]\n  args: [\"--provider=skeleton\"]\n",
         "```console\nmultibeam run -f run.yaml\n```",
+        "environment variables `HTTPS_PROXY`, `TOKEN`, whose values are not given here",
+        "Sessions are numbered over all targets of a run.",
         "./e2e.test --kubeconfig=./cluster-1.kubeconfig --ginkgo.seed=7 '--ginkgo.focus=\\[Conformance\\]' --provider=skeleton",
         "| API server | `v1.36.2` |",
         "| suite | `v1.36.1` |",
@@ -57,6 +61,7 @@ fn the_readme_tells_how_to_reproduce_and_what_happened() {
     let quiet = bundle(&quiet).text("README.md");
     assert!(quiet.contains("Some specs call `kubectl`, expected at `./kubectl`."), "{quiet}");
     assert!(quiet.contains("None: every spec ran once."), "{quiet}");
+    assert!(!quiet.contains("environment variable"), "{quiet}");
     assert!(quiet.contains("removed nothing"), "{quiet}");
 }
 
@@ -181,8 +186,6 @@ fn the_same_run_gives_the_same_bytes() {
     let (first, second) = (bundle(&run_json()), bundle(&run_json()));
     let bytes = pack(&first);
     assert_eq!(bytes, pack(&second));
-    let sum = archive::checksum("a b", &b"abc"[..]).unwrap();
-    assert_eq!(sum, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a b\n");
     // What is packed is verified as it is.
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("bundle.tar.gz");
@@ -190,4 +193,45 @@ fn the_same_run_gives_the_same_bytes() {
     let found = multibeam_conformance::input::collect(&[path]).unwrap();
     assert_eq!(found[0].folder.as_ref().unwrap().1, "turbo");
     assert_eq!(found[0].files.len(), multibeam_bundle::FILES.len());
+}
+
+#[test]
+fn checksums_of_files_that_are_still_there_are_kept() {
+    let sums = |files: &[(&str, &str)]| {
+        let mut sums = Checksums::default();
+        for (path, content) in files {
+            sums.add((*path).to_owned(), content.as_bytes()).unwrap();
+        }
+        sums
+    };
+    let earlier = sums(&[("a b", "abc"), ("c", "old"), ("gone", "x")]);
+    let text = earlier.to_string();
+    let line = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a b\n";
+    assert!(text.starts_with(line), "{text}");
+    assert_eq!(Checksums::parse(&format!("# mine\n\nabc  d\n{text}")), earlier);
+    let mut now = sums(&[("c", "new"), ("0", "y")]);
+    now.keep(earlier, |path| path != "gone");
+    assert_eq!(now, sums(&[("0", "y"), ("a b", "abc"), ("c", "new")]));
+}
+
+#[test]
+fn what_the_example_says_is_named_until_it_is_changed() {
+    let (run, example) = ([facts(&run_json())], product_file());
+    let keys = |file| of_the_example(&plan(&run, file, &[]).unwrap());
+    let all = keys(&example);
+    assert!(
+        all.starts_with(&["directory", "vendor", "name"]) && all.ends_with(&["setup"]),
+        "{all:?}"
+    );
+    // There are only three types.
+    assert!(!all.contains(&"type"), "{all:?}");
+    let text = EXAMPLE.replace("yoyo.dyne", "acme.example").replace("urbo", "orpedo");
+    let text = text.replace("Yoyodyne", "Acme").replace("v1.7.4", "v2.0.0").replace("needs", "use");
+    let file = parse("product.yaml", text.as_bytes()).unwrap().file;
+    assert_eq!(keys(&file), [""; 0]);
+    // What is different for a release is looked at as well.
+    let mut old = run_json();
+    old["targets"] = json!([target("v1.34", "v1.34.3")]);
+    let run = [facts(&old)];
+    assert_eq!(of_the_example(&plan(&run, &file, &[]).unwrap()), ["version"]);
 }

@@ -81,7 +81,7 @@ pub(crate) fn run_spec() -> RunSpec {
     let suite = SuiteSpec {
         binary: "/suites/zoo.test".to_owned(),
         args: Vec::new(),
-        env: BTreeMap::new(),
+        env: BTreeMap::from([("TOKEN".to_owned(), "secret".to_owned())]),
         working_dir: None,
         focus: Vec::new(),
         skip: Vec::new(),

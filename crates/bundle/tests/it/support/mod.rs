@@ -13,9 +13,11 @@ use multibeam_conformance::{Checked, PullRequest, Request, input, verify};
 pub(crate) use run_json::{run_json, target};
 use serde_json::Value;
 
-/// The product file of the example.
+/// The product file of the example, with a target that is different.
 pub(crate) fn product_file() -> ProductFile {
-    parse("product.yaml", multibeam_bundle::EXAMPLE.as_bytes()).unwrap().file
+    let target = "targets: {v1.36-ipvs: {directory: turbo-ipvs}}";
+    let text = format!("{}\n{target}\n", multibeam_bundle::EXAMPLE);
+    parse("product.yaml", text.as_bytes()).unwrap().file
 }
 
 /// Files of a run's target, and what is made of them.

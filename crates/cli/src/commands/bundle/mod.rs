@@ -7,14 +7,15 @@ use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use multibeam_bundle::archive::Checksums;
 use multibeam_bundle::facts::Run;
-use multibeam_bundle::{Submission, plan, unused};
+use multibeam_bundle::{Submission, of_the_example, plan, unused};
 use multibeam_conformance::report::{self, Format};
 use multibeam_conformance::{Checked, Request, Verdict, qualifying_with};
 use serde::Serialize;
 
 use super::fail;
-use super::verify::{catalog, exit_of_verdict, paint};
+use super::verify::{catalog, exit_of_verdict, of_one_release, paint};
 use crate::args::{BundleArgs, ColorChoice};
 use crate::exit::Exit;
 use crate::output;
@@ -52,32 +53,39 @@ fn all(args: &BundleArgs, color: ColorChoice) -> Result<Vec<Made>, Exit> {
     for name in unused(&runs, &file) {
         eprintln!("note: the product file speaks of a target {name}, which none of the runs has");
     }
+    note_example(&submissions);
     let mut request = request(args, &submissions)?;
     if request.qualifying.is_empty() {
         request.qualifying.clone_from(&file.qualifying);
     }
     let writer = Writer { args, request };
     let mut made = Vec::new();
-    let mut sums = String::new();
+    let mut sums = Checksums::default();
     for submission in &submissions {
         let (run, results) = (&runs[submission.run], &results[submission.run]);
         made.push(writer.make(submission, run, &results.directory, &mut sums)?);
     }
     if args.archive && !sums.is_empty() {
-        write::text(&args.to.join("SHA256SUMS"), &sums)?;
+        write::checksums(&args.to, sums)?;
     }
     Ok(made)
 }
 
+/// A submission that nobody has filled in is good by every rule, and of a product that does not exist.
+fn note_example(submissions: &[Submission<'_>]) {
+    let keys = of_the_example(submissions);
+    if !keys.is_empty() {
+        let keys = keys.join(", ");
+        eprintln!(
+            "note: the product file still says what its example says: {keys} (hint: put your own product there)"
+        );
+    }
+}
+
 fn request(args: &BundleArgs, submissions: &[Submission<'_>]) -> Result<Request, Exit> {
     let releases: BTreeSet<_> = submissions.iter().map(|submission| submission.release).collect();
-    if releases.len() > 1 && (args.suite.is_some() || args.required.is_some()) {
-        let releases: Vec<String> = releases.iter().map(ToString::to_string).collect();
-        eprintln!(
-            "error: --suite and --required are of one release, and there are {} (hint: choose targets of one with --target)",
-            releases.join(", ")
-        );
-        return Err(Exit::INPUT);
+    if args.suite.is_some() || args.required.is_some() {
+        of_one_release(&releases, "choose targets of one with --target")?;
     }
     Ok(Request {
         qualifying: args.latest.map(qualifying_with).unwrap_or_default(),

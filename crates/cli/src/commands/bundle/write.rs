@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use multibeam_bundle::archive::Checksums;
 use multibeam_bundle::facts::Run;
 use multibeam_bundle::{
     FILES, Reproduction, Submission, archive, product_yaml, pull_request, readme,
@@ -38,7 +39,7 @@ impl Writer<'_> {
         submission: &Submission<'_>,
         run: &Run,
         results: &Path,
-        sums: &mut String,
+        sums: &mut Checksums,
     ) -> Result<Made, Exit> {
         let to = &self.args.to;
         let fresh = !to.exists();
@@ -117,7 +118,7 @@ impl Writer<'_> {
         &self,
         submission: &Submission<'_>,
         place: &Path,
-        sums: &mut String,
+        sums: &mut Checksums,
     ) -> Result<(), Exit> {
         let unread = |error: io::Error| {
             eprintln!("error: cannot read {}: {error}", place.display());
@@ -136,8 +137,7 @@ impl Writer<'_> {
         let of_files =
             FILES.map(|name| (format!("{}/{name}", submission.directory()), place.join(name)));
         for (name, path) in of_files.into_iter().chain([(name, path)]) {
-            let line = File::open(path).and_then(|file| archive::checksum(&name, file));
-            sums.push_str(&line.map_err(unread)?);
+            File::open(path).and_then(|file| sums.add(name, file)).map_err(unread)?;
         }
         Ok(())
     }
@@ -164,8 +164,23 @@ fn replace(staged: &Path, place: &Path) -> Result<(), Exit> {
     fs::rename(staged, place).map_err(failed)
 }
 
+/// Writes the checksums, with those of earlier calls whose files are still there.
+pub(super) fn checksums(to: &Path, mut sums: Checksums) -> Result<(), Exit> {
+    let path = to.join("SHA256SUMS");
+    let earlier = match fs::read_to_string(&path) {
+        Ok(text) => Checksums::parse(&text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Checksums::default(),
+        Err(error) => {
+            eprintln!("error: cannot read {}: {error}", path.display());
+            return Err(Exit::ENVIRONMENT);
+        }
+    };
+    sums.keep(earlier, |file| to.join(file).is_file());
+    text(&path, &sums.to_string())
+}
+
 /// Writes a small file, and the directories above it.
-pub(super) fn text(path: &Path, content: &str) -> Result<(), Exit> {
+fn text(path: &Path, content: &str) -> Result<(), Exit> {
     whole(path, |out| Ok(out.write_all(content.as_bytes())?))
 }
 
