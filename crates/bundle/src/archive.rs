@@ -76,11 +76,9 @@ impl Checksums {
         Ok(())
     }
 
-    /// Takes over files of an earlier time that still are there, and that are not known anew.
-    pub fn keep(&mut self, earlier: Self, is_there: impl Fn(&str) -> bool) {
-        for (path, sum) in earlier.0.into_iter().filter(|(path, _)| is_there(path)) {
-            self.0.entry(path).or_insert(sum);
-        }
+    /// Keeps those of some files only.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.0.retain(|path, _| keep(path));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use multibeam_conformance::Minor;
 
 use crate::facts::{Run, Target};
-use crate::{EXAMPLE, FIELDS, Product, ProductFile, parse};
+use crate::{EXAMPLE, Product, ProductFile, parse};
 
 /// One submission in the making.
 #[derive(Debug, Clone)]
@@ -118,21 +118,21 @@ pub fn unused<'a>(runs: &[Run], file: &'a ProductFile) -> Vec<&'a str> {
     file.targets().filter(|name| !known.contains(name)).collect()
 }
 
-/// Keys of the product file under which submissions still have what [`EXAMPLE`] has, in its order. What
-/// other products may well have in common with it is left out.
+/// Keys of the product file under which submissions still have what [`EXAMPLE`] has, each once. What other
+/// products may well have in common with it is left out.
+///
+/// # Panics
+/// When the example is no good, which a test would have found.
 #[must_use]
 pub fn of_the_example(submissions: &[Submission<'_>]) -> Vec<&'static str> {
-    let Ok(example) = parse("", EXAMPLE.as_bytes()) else { return Vec::new() };
-    let same: BTreeSet<&str> = submissions
-        .iter()
-        .flat_map(|submission| {
-            let name = submission.target.name.as_str();
-            submission.product.in_common(&example.file.product(submission.release, name))
-        })
-        .collect();
-    let keys =
-        ["directory"].into_iter().chain(FIELDS.iter().map(|info| info.name)).chain(["setup"]);
-    keys.filter(|key| same.contains(key)).collect()
+    let example = parse("", EXAMPLE.as_bytes()).expect("the example is good").file;
+    let mut keys = Vec::new();
+    for submission in submissions {
+        let like = example.product(submission.release, &submission.target.name);
+        let same = submission.product.in_common(&like);
+        keys.extend(same.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>());
+    }
+    keys
 }
 
 // === impl Submission ===

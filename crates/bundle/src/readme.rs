@@ -91,8 +91,8 @@ fn environment(out: &mut String, suite: &Suite) {
     };
     let _ = writeln!(
         out,
-        "The suite also got the environment {variables} {}, whose {values} not given here; `suite.env` of a run \
-         file sets such.\n",
+        "The suite also got the environment {variables} {}, whose {values} not given here; set them under \
+         `suite.env` of the run file.\n",
         names.join(", ")
     );
 }

@@ -1,6 +1,6 @@
 //! `e2e.log`, read as a stream: the specs it names, the versions it prints, how it ends.
 //!
-//! Ginkgo 2 prints the full text of a spec at the begin of a line, before the spec in the live log of
+//! Ginkgo 2 prints the full text of a spec at the beginning of a line, before the spec in the live log of
 //! one process and after it in the log of several. What other programs put around a line is taken
 //! off first: colours, a carriage return, and the time that log collectors write in front.
 
@@ -135,7 +135,7 @@ impl Log {
     }
 }
 
-/// What stands at the begin of a line or within it, looked for in every line.
+/// What stands at the beginning of a line or within it, looked for in every line.
 struct Scan {
     log: Log,
     kept: usize,

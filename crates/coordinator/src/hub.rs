@@ -153,8 +153,8 @@ impl Task {
                 self.with_run(&run, |run| run.catalog(target, *sent, now));
                 self.look_ahead(&run, now);
             }
-            ToHub::Foreseen { run, answer, took } => {
-                self.with_run(&run, |run| run.foreseen(answer, took, now));
+            ToHub::Foreseen { run, answer } => {
+                self.with_run(&run, |run| run.foreseen(answer, now));
                 // The plan of a run is wanted before it is over, also when that is soon.
                 self.look_ahead(&run, now);
             }
@@ -434,14 +434,12 @@ impl Task {
         let Some(question) = question else { return };
         let (run, inbox) = (id.clone(), self.inbox.clone());
         self.committers.spawn(async move {
-            let begun = Instant::now();
             let played = at_leisure("look ahead", question.leisure(), || question.play()).await;
             let answer = played.inspect_err(|error| {
                 tracing::error!(%run, %error, "what is ahead of a run cannot be played");
             });
-            let took = begun.elapsed();
             // The hub may be gone.
-            let _ = inbox.send(ToHub::Foreseen { run, answer: answer.ok(), took }).await;
+            let _ = inbox.send(ToHub::Foreseen { run, answer: answer.ok() }).await;
         });
     }
 

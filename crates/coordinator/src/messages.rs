@@ -50,8 +50,8 @@ pub(crate) enum ToHub {
     Abandon { run: RunId },
     /// Somebody waits until nothing of a run is alive.
     Settle { doubt: Doubt, reply: oneshot::Sender<()> },
-    /// A run was played as it asked for, in that time; without an answer when that failed.
-    Foreseen { run: RunId, answer: Option<Answer>, took: Duration },
+    /// A run was played as it asked for, in so much processor time; without an answer when that failed.
+    Foreseen { run: RunId, answer: Option<(Answer, Duration)> },
     /// Somebody wants to know which runs wait for their turn, each with the run that it waits for.
     Queue { reply: oneshot::Sender<BTreeMap<RunId, RunId>> },
     /// Somebody watches a run.

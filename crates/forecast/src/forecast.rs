@@ -124,6 +124,18 @@ pub fn planned(scene: &Scene) -> Result<BTreeMap<TargetId, Planned>, ForecastErr
     Ok(scene.targets().map(|(id, _)| (id, courses.planned(id))).collect())
 }
 
+/// How many groups [`planned`] plays: what a call costs.
+#[must_use]
+pub fn planned_groups(scene: &Scene) -> usize {
+    let groups = scene.groups();
+    groups * (1 + samples(groups))
+}
+
+/// How many runs with other durations are played.
+fn samples(groups: usize) -> usize {
+    SAMPLES.min(GROUPS / groups.max(1)).max(FEWEST)
+}
+
 /// A run as it goes when everything takes what it is expected to, and as it goes otherwise.
 struct Courses {
     course: Course,
@@ -136,10 +148,8 @@ impl Courses {
     fn of(scene: &Scene) -> Result<Self, ForecastError> {
         check(scene)?;
         let course = play(scene, &Takes::new()).ok_or(ForecastError::Endless)?;
-        let groups: usize = scene.targets.iter().map(|target| target.plan.groups.len()).sum();
-        let samples = SAMPLES.min(GROUPS / groups.max(1)).max(FEWEST) as u64;
         let sample = |seed| play(scene, &perturbed(scene, seed)).ok_or(ForecastError::Endless);
-        let samples = (0..samples).map(sample).collect::<Result<_, _>>()?;
+        let samples = (0..samples(scene.groups()) as u64).map(sample).collect::<Result<_, _>>()?;
         Ok(Self { course, samples })
     }
 

@@ -18,7 +18,9 @@ mod workers;
 pub use bound::limit;
 pub use course::{Bar, Course, Life};
 pub use draw::Draw;
-pub use forecast::{Forecast, ForecastError, MORE_PROCESSES, TargetForecast, forecast, planned};
+pub use forecast::{
+    Forecast, ForecastError, MORE_PROCESSES, TargetForecast, forecast, planned, planned_groups,
+};
 pub use play::{Takes, play, record};
 pub use rest::rest;
 pub use scene::{ClusterScene, Costs, Scene, TargetScene};

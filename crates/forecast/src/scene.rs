@@ -102,6 +102,12 @@ impl Costs {
 }
 
 impl Scene {
+    /// How many groups its targets have.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.targets.iter().map(|target| target.plan.groups.len()).sum()
+    }
+
     /// The run as the scheduler is told of it.
     #[must_use]
     pub fn shape(&self) -> RunShape {

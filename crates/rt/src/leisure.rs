@@ -1,7 +1,9 @@
-//! Work that may take its time: it gets what processors others leave.
+//! Work that may take its time: it gets what processors others leave. For Linux.
 
 use std::io;
+use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use thread_priority::unix::{set_thread_priority_and_policy, thread_native_id};
 use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
 use tokio::sync::oneshot;
@@ -22,7 +24,8 @@ pub enum Leisure {
 }
 
 /// Does something on a thread of its own that gives way to others, so that whoever waits for an answer is
-/// served first.
+/// served first. Gives its result and the processor time it took: how long that lasted says how busy the
+/// machine was.
 ///
 /// When the caller stops waiting, the work goes on to its end and is of no use.
 ///
@@ -32,12 +35,15 @@ pub async fn at_leisure<T: Send + 'static>(
     name: &str,
     leisure: Leisure,
     work: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<T> {
+) -> io::Result<(T, Duration)> {
     let (done, result) = oneshot::channel();
     let thread = std::thread::Builder::new().name(name.to_owned());
     thread.spawn(move || {
         leisure.begin();
-        let _ = done.send(work());
+        let result = work();
+        // A thread's clock begins with it.
+        let took = clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default();
+        let _ = done.send((result, took));
     })?;
     result.await.map_err(|_| io::Error::other(format!("{name} panicked")))
 }
@@ -48,7 +54,7 @@ impl Leisure {
     /// Lets the calling thread give way. Where that fails its work is only less polite.
     fn begin(self) {
         match self {
-            // On Linux each thread has a value of its own.
+            // Each thread has a value of its own.
             Self::SmallShare => drop(rustix::process::nice(LAST)),
             Self::Leftovers => {
                 let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
@@ -69,17 +75,26 @@ mod tests {
     async fn only_the_thread_at_work_gives_way() {
         let how = || (rustix::process::nice(0).unwrap(), thread_schedule_policy().unwrap());
         let (niceness, policy) = how();
-        let share = at_leisure("test", Leisure::SmallShare, how).await.unwrap();
+        let (share, _) = at_leisure("test", Leisure::SmallShare, how).await.unwrap();
         assert_eq!(share, (LAST, policy));
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        let leftovers = at_leisure("test", Leisure::Leftovers, how).await.unwrap();
+        let (leftovers, _) = at_leisure("test", Leisure::Leftovers, how).await.unwrap();
         assert_eq!(leftovers.1, idle);
         assert_eq!(how(), (niceness, policy));
     }
 
     #[tokio::test]
+    async fn only_work_takes_processor_time() {
+        let sum = || (0..1_000_000_u64).map(std::hint::black_box).sum::<u64>();
+        let (_, worked) = at_leisure("test", Leisure::SmallShare, sum).await.unwrap();
+        let wait = || std::thread::sleep(Duration::from_millis(1));
+        let (_, waited) = at_leisure("test", Leisure::SmallShare, wait).await.unwrap();
+        assert!(waited < worked, "{waited:?} and {worked:?}");
+    }
+
+    #[tokio::test]
     async fn a_panic_is_an_error() {
-        let error = at_leisure("test", Leisure::SmallShare, || panic!("oh")).await.map(|()| 0);
+        let error = at_leisure::<()>("test", Leisure::SmallShare, || panic!("oh")).await;
         assert_eq!(error.unwrap_err().to_string(), "test panicked");
     }
 }

@@ -169,14 +169,14 @@ impl Product {
         found.map_or("", |(_, value)| value)
     }
 
-    /// Keys of the product file under which both have the same, unless that is one of a few values.
+    /// Keys of the product file under which both have the same, unless that may well be by chance.
     pub(crate) fn in_common(&self, other: &Self) -> Vec<&'static str> {
-        let fields = FIELDS.iter().filter(|info| !info.is_choice()).map(|info| info.name);
+        let fields = FIELDS.iter().filter(|info| info.is_telling()).map(|info| info.name);
         let same =
             |name: &&str| !self.field(name).is_empty() && self.field(name) == other.field(name);
         let directory = (self.directory == other.directory).then_some("directory");
         let setup = (self.setup == other.setup).then_some("setup");
-        fields.filter(same).chain(directory).chain(setup).collect()
+        directory.into_iter().chain(fields.filter(same)).chain(setup).collect()
     }
 }
 

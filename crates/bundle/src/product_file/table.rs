@@ -214,9 +214,9 @@ pub(super) static FORMAT: Format = Format {
 // === impl FieldInfo ===
 
 impl FieldInfo {
-    /// Whether it takes one of a few values only.
-    pub(super) fn is_choice(&self) -> bool {
-        matches!(self.kind, Kind::Type)
+    /// Whether its value says which product it is: there are few types, and versions look alike.
+    pub(super) fn is_telling(&self) -> bool {
+        !matches!(self.kind, Kind::Type) && self.name != "version"
     }
 
     /// What is wrong with a value, as a fragment, and what to write instead.

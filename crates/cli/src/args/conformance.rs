@@ -119,7 +119,7 @@ pub struct ListsArgs {
     #[arg(value_name = "LIST")]
     pub lists: Vec<String>,
 
-    /// A conformance.yaml or a suite binary as the last of the lists: of two the one that changes lead to.
+    /// A conformance.yaml or a suite binary as the last of the lists: with `diff` the newer one.
     #[arg(long, value_name = "FILE|BINARY")]
     pub from: Option<PathBuf>,
 

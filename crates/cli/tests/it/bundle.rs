@@ -81,7 +81,7 @@ fn three_releases_become_three_submissions() {
     product(at);
     let (code, text, errors) = run(at, &["bundle", "--archive"]);
     assert_eq!(code, 0, "{errors}\n{text}");
-    // The example speaks of no target that only a run of its own would have; that it is the example is said.
+    // Every target that the example speaks of is there.
     assert!(!errors.contains("speaks of a target"), "{errors}");
     let note = "note: the product file still says what its example says: directory, vendor, name, ";
     assert!(errors.starts_with(note), "{errors}");
@@ -118,34 +118,67 @@ fn three_releases_become_three_submissions() {
     assert!(files(&at.join("bundle")) == written);
     let told: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&told["format"], &told["verdict"]), (&json!(1), &json!("verified")), "{text}");
-    // One at a time leads to the same checksums as all at once, without those of files that went.
-    let lines = of("SHA256SUMS");
-    for release in ["v1.36", "v1.34", "v1.35"] {
-        let (code, _, errors) =
-            run(at, &["bundle", "--archive", "--to", "one", "--target", release]);
+    let places = ["v1.34", "v1.35", "v1.36"].map(|release| format!("bundle/{release}/turbo"));
+    assert_eq!((&told["written"], &told["refused"]), (&json!(places), &json!([])), "{text}");
+}
+
+#[test]
+fn checksums_are_those_of_all_calls() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    results(at, &RELEASES);
+    product(at);
+    let bundle = |args: &[&str]| {
+        let (code, _, errors) = run(at, &[&["bundle"], args].concat());
         assert_eq!(code, 0, "{errors}");
+    };
+    let sums = |directory: &str| fs::read_to_string(at.join(directory).join("SHA256SUMS")).unwrap();
+    bundle(&["--archive"]);
+    for release in ["v1.36", "v1.34", "v1.35"] {
+        bundle(&["--archive", "--to", "one", "--target", release]);
     }
-    let sums = || fs::read_to_string(at.join("one/SHA256SUMS")).unwrap();
-    assert_eq!(sums(), lines);
+    assert_eq!(sums("one"), sums("bundle"));
+    // Files that went have none.
     fs::remove_dir_all(at.join("one/v1.34")).unwrap();
-    assert_eq!(run(at, &["bundle", "--archive", "--to", "one", "--target", "v1.36"]).0, 0);
-    let left = lines.lines().filter(|line| !line.contains("  v1.34/"));
-    assert!(sums().lines().eq(left), "{}", sums());
-    // A list that is given is of one release; the places are there once, whatever leads to them.
-    let list =
-        format!("- codename: '{}'\n  release: v1.30\n", crate::fixtures::Run::good().specs[0]);
+    bundle(&["--archive", "--to", "one", "--target", "v1.36"]);
+    let (all, left) = (sums("bundle"), sums("one"));
+    assert!(left.lines().eq(all.lines().filter(|line| !line.contains("  v1.34/"))), "{left}");
+    // What is written anew without an archive has neither checksums nor the archive of before.
+    bundle(&["--to", "one", "--target", "v1.36"]);
+    let (before, left) = (left, sums("one"));
+    assert!(left.lines().eq(before.lines().filter(|line| !line.contains("  v1.36"))), "{left}");
+    assert!(!at.join("one/v1.36-turbo.tar.gz").exists());
+    for release in ["v1.34", "v1.35"] {
+        bundle(&["--to", "one", "--target", release]);
+    }
+    assert!(!at.join("one/SHA256SUMS").exists());
+}
+
+#[test]
+fn a_list_is_of_one_release_and_a_place_counts_once() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    results(at, &RELEASES);
+    product(at);
+    assert_eq!(run(at, &["bundle"]).0, 0);
+    let first = &crate::fixtures::Run::good().specs[0];
+    let list = format!("- codename: '{first}'\n  release: v1.30\n");
     fs::write(at.join("required.yaml"), list).unwrap();
     let (code, text, errors) = run(at, &["verify", "bundle", "--required", "required.yaml"]);
     assert_eq!((code, text.as_str()), (3, ""), "{errors}");
     let said =
         "error: --suite and --required are of one release, and there are v1.34, v1.35, v1.36";
     assert!(errors.starts_with(said), "{errors}");
+    let paths = ["bundle/v1.36", "bundle/v1.36/turbo", "bundle/v1.36/../v1.36"];
     let (code, text, errors) =
-        run(at, &["verify", "bundle/v1.36", "bundle/v1.36/turbo", "--required", "required.yaml"]);
+        run(at, &[&["verify", "--required", "required.yaml"], &paths[..]].concat());
     assert_eq!((code, errors.as_str()), (0, ""), "{text}");
-    assert!(!text.contains("2 verified"), "{text}");
-    let places = ["v1.34", "v1.35", "v1.36"].map(|release| format!("bundle/{release}/turbo"));
-    assert_eq!((&told["written"], &told["refused"]), (&json!(places), &json!([])), "{text}");
+    assert_eq!(text.matches("bundle/v1.36/turbo  verified").count(), 1, "{text}");
+    // Files are of one place however their directory is spelled.
+    let files = ["bundle/v1.36/turbo/e2e.log", "bundle/v1.36/../v1.36/turbo/junit_01.xml"];
+    let (code, text, errors) =
+        run(at, &[&["verify", "--required", "required.yaml"], &files[..]].concat());
+    assert_eq!((code, errors.as_str()), (0, ""), "{text}");
 }
 
 #[test]
@@ -161,6 +194,8 @@ fn what_verify_rejects_is_refused_unless_forced() {
     let (code, text, errors) = run(at, &["bundle"]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("error[tests-required]"), "{text}");
+    assert_eq!(run(at, &["bundle", "--target", "v1.36", "--to", "none"]).0, 1);
+    assert!(!at.join("none").exists(), "nothing was written");
     assert!(
         text.contains("wrote bundle/v1.35/turbo\nrefused bundle/v1.36/turbo: it is not verified\n")
     );

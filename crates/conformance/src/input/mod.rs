@@ -21,8 +21,8 @@ use crate::Evidence;
 use collector::Collector;
 
 /// Reads everything that the paths name; one piece of evidence per place, in the order of the paths.
-/// Bare files that lie in the same directory are one place; a place that several paths lead to is there
-/// once, under the first.
+/// Bare files that lie in the same directory are one place; a directory or archive that several paths lead
+/// to is there once, under the first.
 ///
 /// # Errors
 /// When a path cannot be read, is nothing that is known, or holds nothing to verify.
@@ -33,7 +33,7 @@ pub fn collect(paths: &[PathBuf]) -> Result<Vec<Evidence>, InputError> {
         let new = |evidence: &Evidence| known.insert(evidence.lies_at.clone());
         all.extend(found.into_iter().filter(new));
     };
-    let mut bare: Vec<(PathBuf, Vec<&Path>)> = Vec::new();
+    let mut bare: Vec<(PathBuf, Vec<&PathBuf>)> = Vec::new();
     for path in paths {
         let io = |source| InputError::Io { path: path.display().to_string(), source };
         let metadata = fs::metadata(path).map_err(io)?;
@@ -50,15 +50,17 @@ pub fn collect(paths: &[PathBuf]) -> Result<Vec<Evidence>, InputError> {
             }
             add(found);
         } else {
-            let parent = path.parent().unwrap_or(Path::new("")).to_owned();
+            let real = fs::canonicalize(path).map_err(io)?;
+            let parent = real.parent().unwrap_or(Path::new("/")).to_owned();
             match bare.iter_mut().find(|(known, _)| *known == parent) {
                 Some((_, files)) => files.push(path),
                 None => bare.push((parent, vec![path])),
             }
         }
     }
-    for (parent, files) in bare {
-        all.push(bare_files(&parent, &files)?);
+    for (_, files) in bare {
+        let shown = files.first().and_then(|file| file.parent()).unwrap_or(Path::new(""));
+        all.push(bare_files(shown, &files)?);
     }
     Ok(all)
 }
@@ -73,7 +75,7 @@ pub fn archive(input: impl Read, shown: &str) -> Result<Option<Vec<Evidence>>, I
 }
 
 /// Files that were named one by one.
-fn bare_files(parent: &Path, files: &[&Path]) -> Result<Evidence, InputError> {
+fn bare_files(parent: &Path, files: &[&PathBuf]) -> Result<Evidence, InputError> {
     let here = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     let mut collector = Collector::new(here.display().to_string());
     for path in files {

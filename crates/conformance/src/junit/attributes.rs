@@ -68,7 +68,7 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// What the parser says of a tag, without its positions: they count from the begin of the tag, which
+/// What the parser says of a tag, without its positions: they count from the beginning of the tag, which
 /// nobody sees.
 fn in_tag(tag: &BytesStart<'_>, cause: &AttrError) -> String {
     let wrong = match cause {

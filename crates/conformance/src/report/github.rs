@@ -36,7 +36,7 @@ fn data(text: &str) -> String {
     printable(&text)
 }
 
-/// Text without the begin of an older form of commands, which is obeyed anywhere in a line.
+/// Text without the beginning of an older form of commands, which is obeyed anywhere in a line.
 fn no_command(text: &str) -> String {
     text.replace("##[", "#\\#[")
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use multibeam_forecast::{Scene, planned, rest};
+use multibeam_forecast::{Scene, planned, planned_groups, rest};
 use multibeam_ginkgo::catalog::Catalog;
 use multibeam_model::command::Command;
 use multibeam_model::event::What;
@@ -26,8 +26,8 @@ const EVERY: Duration = Duration::from_secs(5);
 /// ... and how many times longer than that takes it is left alone: a fiftieth of one CPU at most.
 const PAUSE: u32 = 50;
 
-/// From so many groups on a play takes seconds: about 0.15 ms for each.
-const MANY: usize = 5_000;
+/// With so many groups to play, seconds pass: a large one takes some 0.15 ms.
+const MANY: usize = 50_000;
 
 /// What is to be played.
 #[derive(Debug)]
@@ -71,8 +71,10 @@ pub(super) struct Ahead {
 impl Question {
     /// How far playing it gives way to what people and workers wait for.
     pub(crate) fn leisure(&self) -> Leisure {
-        let (Self::Plan(scene) | Self::Rest { scene, .. }) = self;
-        let groups: usize = scene.targets.iter().map(|target| target.plan.groups.len()).sum();
+        let groups = match self {
+            Self::Plan(scene) => planned_groups(scene),
+            Self::Rest { scene, .. } => scene.groups(),
+        };
         match groups {
             0..MANY => Leisure::SmallShare,
             MANY.. => Leisure::Leftovers,
@@ -147,12 +149,13 @@ impl ActiveRun {
         Some(question)
     }
 
-    /// What came of it, in that time; nothing when it could not be played.
-    pub(crate) fn foreseen(&mut self, answer: Option<Answer>, took: Duration, now: Moment) {
+    /// What came of it, in so much processor time; nothing when it could not be played.
+    pub(crate) fn foreseen(&mut self, answer: Option<(Answer, Duration)>, now: Moment) {
         self.ahead.under_way = false;
+        let (answer, took) = answer.unzip();
         // A plan comes once, whatever it takes.
         if !matches!(answer, Some(Answer::Plan(_))) {
-            self.ahead.next = now + EVERY.max(took * PAUSE);
+            self.ahead.next = now + EVERY.max(took.unwrap_or_default() * PAUSE);
         }
         // Nothing follows the end.
         match answer.filter(|_| !self.is_told_over()) {
@@ -174,5 +177,39 @@ impl ActiveRun {
             }
             None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use multibeam_forecast::{Costs, TargetScene};
+    use multibeam_model::GroupId;
+    use multibeam_model::plan::GroupPlan;
+    use multibeam_model::run::Concurrency;
+
+    use super::*;
+
+    fn plan_of(groups: u32) -> Question {
+        let group = |id| GroupPlan {
+            id: GroupId(id),
+            serial: false,
+            reports: 1,
+            expected: Duration::from_secs(1),
+            twin: None,
+            avoid_first: false,
+            limit: None,
+            crowds: Vec::new(),
+        };
+        let plan = TargetPlan { target: TargetId(0), groups: (0..groups).map(group).collect() };
+        let (name, clusters, spread) = ("t".to_owned(), Vec::new(), BTreeMap::new());
+        let targets = vec![TargetScene { name, clusters, plan, spread }];
+        let (costs, concurrency) = (Costs::default(), Concurrency::default());
+        Question::Plan(Arc::new(Scene { targets, clusters: Vec::new(), costs, concurrency }))
+    }
+
+    #[test]
+    fn only_what_takes_seconds_is_left_with_leftovers() {
+        assert_eq!(plan_of(446).leisure(), Leisure::SmallShare);
+        assert_eq!(plan_of(7_000).leisure(), Leisure::Leftovers);
     }
 }

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use multibeam_bundle::archive::Checksums;
 use multibeam_bundle::facts::Run;
 use multibeam_bundle::{Submission, of_the_example, plan, unused};
 use multibeam_conformance::report::{self, Format};
@@ -59,16 +58,20 @@ fn all(args: &BundleArgs, color: ColorChoice) -> Result<Vec<Made>, Exit> {
         request.qualifying.clone_from(&file.qualifying);
     }
     let writer = Writer { args, request };
-    let mut made = Vec::new();
-    let mut sums = Checksums::default();
-    for submission in &submissions {
+    let fresh = !args.to.exists();
+    let mut sums = write::checksums(&args.to)?;
+    let made = submissions.iter().map(|submission| {
         let (run, results) = (&runs[submission.run], &results[submission.run]);
-        made.push(writer.make(submission, run, &results.directory, &mut sums)?);
+        writer.make(submission, run, &results.directory, &mut sums)
+    });
+    let made = made.collect();
+    // Also when one could not be made: those before it are other files now.
+    write::write_checksums(&args.to, sums)?;
+    if fresh {
+        // Goes only if it is empty: nothing is there where everything was refused.
+        let _ = std::fs::remove_dir(&args.to);
     }
-    if args.archive && !sums.is_empty() {
-        write::checksums(&args.to, sums)?;
-    }
-    Ok(made)
+    made
 }
 
 /// A submission that nobody has filled in is good by every rule, and of a product that does not exist.

@@ -23,6 +23,9 @@ use crate::files::FilesError;
 /// Where pull requests are described: not in a submission, which has four files.
 const PULL_REQUESTS: &str = "pull-requests";
 
+/// Checksums of what was archived.
+const SUMS: &str = "SHA256SUMS";
+
 /// Writes submissions.
 pub(super) struct Writer<'a> {
     pub(super) args: &'a BundleArgs,
@@ -42,7 +45,6 @@ impl Writer<'_> {
         sums: &mut Checksums,
     ) -> Result<Made, Exit> {
         let to = &self.args.to;
-        let fresh = !to.exists();
         let place = to.join(submission.directory());
         // Verified under its own name, in a directory that nobody takes for a submission.
         let staging = to.join(format!(".{}.part", submission.name()));
@@ -54,6 +56,10 @@ impl Writer<'_> {
                 return Ok(Made { checked, directory: None });
             }
             replace(&staged, &place)?;
+            // An archive of what was here before would be of something else.
+            let (archive, inside) = (archive_of(submission), submission.directory() + "/");
+            remove_file(&to.join(&archive))?;
+            sums.retain(|path| path != archive && !path.starts_with(&inside));
             self.describe(submission, &checked)?;
             if self.args.archive {
                 self.archive(submission, &place, sums)?;
@@ -61,10 +67,6 @@ impl Writer<'_> {
             Ok(Made { checked, directory: Some(place) })
         });
         remove(&staging)?;
-        if fresh {
-            // Goes only if it is empty: nothing is there where everything was refused.
-            let _ = fs::remove_dir(to);
-        }
         made
     }
 
@@ -131,7 +133,7 @@ impl Writer<'_> {
             let bytes = file.metadata().map_err(unread)?.len();
             inputs.push(Input { name, bytes, content: file });
         }
-        let name = format!("{}.tar.gz", submission.name());
+        let name = archive_of(submission);
         let path = self.args.to.join(&name);
         whole(&path, |out| archive::write(submission, &mut inputs, out))?;
         let of_files =
@@ -164,24 +166,44 @@ fn replace(staged: &Path, place: &Path) -> Result<(), Exit> {
     fs::rename(staged, place).map_err(failed)
 }
 
-/// Writes the checksums, with those of earlier calls whose files are still there.
-pub(super) fn checksums(to: &Path, mut sums: Checksums) -> Result<(), Exit> {
-    let path = to.join("SHA256SUMS");
-    let earlier = match fs::read_to_string(&path) {
-        Ok(text) => Checksums::parse(&text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Checksums::default(),
+/// The checksums of earlier calls.
+pub(super) fn checksums(to: &Path) -> Result<Checksums, Exit> {
+    let path = to.join(SUMS);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Checksums::parse(&text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Checksums::default()),
         Err(error) => {
             eprintln!("error: cannot read {}: {error}", path.display());
-            return Err(Exit::ENVIRONMENT);
+            Err(Exit::ENVIRONMENT)
         }
-    };
-    sums.keep(earlier, |file| to.join(file).is_file());
-    text(&path, &sums.to_string())
+    }
+}
+
+/// Writes checksums, of those files that are still there.
+pub(super) fn write_checksums(to: &Path, mut sums: Checksums) -> Result<(), Exit> {
+    sums.retain(|file| to.join(file).is_file());
+    let path = to.join(SUMS);
+    match sums.is_empty() {
+        true => remove_file(&path),
+        false => text(&path, &sums.to_string()),
+    }
 }
 
 /// Writes a small file, and the directories above it.
 fn text(path: &Path, content: &str) -> Result<(), Exit> {
     whole(path, |out| Ok(out.write_all(content.as_bytes())?))
+}
+
+fn archive_of(submission: &Submission<'_>) -> String {
+    format!("{}.tar.gz", submission.name())
+}
+
+/// Removes a file that an earlier call may have left.
+fn remove_file(path: &Path) -> Result<(), Exit> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// Removes what an earlier call may have left.
