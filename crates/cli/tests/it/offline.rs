@@ -41,7 +41,7 @@ fn a_certified_run_that_selects_nothing_is_a_warning_wherever_it_is_read() {
             file(&format!("certified: true\nsuite: {{binary: ./a{more}}}\n{cluster}"));
         run(multibeam(home.path()).args(args).arg("-f").arg(path)).2
     };
-    let warning = "run.yaml:3:12: warning: without suite.focus a certified run runs every spec";
+    let warning = "run.yaml:3:12: warning: without suite.focus or suite.labelFilter a certified run runs every spec";
     for args in [&["check"][..], &["check", "--file-only"], &["plan"], &["run"]] {
         let stderr = said("", args);
         assert!(stderr.contains(warning), "{args:?}: {stderr}");
