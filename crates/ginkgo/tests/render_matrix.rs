@@ -1,9 +1,11 @@
 //! One JUnit file for several targets holds what their own files hold.
 
-use crate::render_support::generate::report;
+mod render_support;
+
 use multibeam_ginkgo::render::{Dialect, MatrixTarget, MemorySource, junit, matrix_junit};
 use multibeam_ginkgo::report::parse_reports;
 use multibeam_ginkgo::version::Version;
+use render_support::generate::report;
 
 #[test]
 fn a_matrix_file_holds_every_targets_suite_under_its_name() {

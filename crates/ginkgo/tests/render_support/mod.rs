@@ -1,5 +1,8 @@
 //! What the rendering tests share: the oracle, and reports to hold the renderers against it.
 
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 pub(crate) mod generate;
 pub(crate) mod random;
 

@@ -1,9 +1,11 @@
 //! Generated reports are rendered byte for byte as Ginkgo's own code renders them, in every version.
 
+mod render_support;
+
 use std::fs;
 
-use crate::render_support::generate::report;
-use crate::render_support::{VERSIONS, compare_with_oracle};
+use render_support::generate::report;
+use render_support::{VERSIONS, compare_with_oracle};
 
 /// Reports per version.
 const CASES: u64 = 100;

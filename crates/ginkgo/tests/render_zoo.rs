@@ -1,15 +1,19 @@
 //! Reports of a real suite: what the zoo leaves in single and in parallel runs of every Ginkgo
 //! version survives our `report.json` and is rendered byte for byte as Ginkgo's own code does.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod render_support;
+
 use std::fs;
 use std::path::Path;
 use std::process::Child;
 
-use crate::render_support::{VERSIONS, command, compare_with_oracle, fixture, run_oracle};
 use multibeam_ginkgo::render::{MemorySource, ReportSource, json};
 use multibeam_ginkgo::report::{GoTime, Substitute, SuiteHeader, parse_reports};
 use multibeam_ginkgo::spec::SpecState;
 use multibeam_ginkgo::version::Version;
+use render_support::{VERSIONS, command, compare_with_oracle, fixture, run_oracle};
 
 /// Name of a run, flags, and switches of the zoo.
 type Run = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
