@@ -129,8 +129,11 @@ pub fn of_the_example(submissions: &[Submission<'_>]) -> Vec<&'static str> {
     let mut keys = Vec::new();
     for submission in submissions {
         let like = example.product(submission.release, &submission.target.name);
-        let same = submission.product.in_common(&like);
-        keys.extend(same.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>());
+        for key in submission.product.in_common(&like) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
     }
     keys
 }

@@ -84,9 +84,10 @@ impl Catalog {
         self.tests.is_empty()
     }
 
-    /// The tests that a release requires: a list may hold tests that were promoted only later.
-    pub fn required(&self, minor: Minor) -> impl Iterator<Item = &Test> {
-        self.tests().filter(move |test| test.is_required(minor))
+    /// The tests that a release requires: a list may hold tests that were promoted only later. All of them
+    /// where no release is named.
+    pub fn required(&self, minor: Option<Minor>) -> impl Iterator<Item = &Test> {
+        self.tests().filter(move |test| minor.is_none_or(|minor| test.is_required(minor)))
     }
 }
 
@@ -124,10 +125,10 @@ mod tests {
         // The list of the v1.33 branch holds two tests of v1.34.
         let minor = Minor::new(1, 33);
         let catalog = Catalog::built_in(minor).unwrap();
-        assert_eq!(catalog.required(minor).count(), 417);
+        assert_eq!(catalog.required(Some(minor)).count(), 417);
         for minor in Catalog::built_in_minors().into_iter().filter(|m| *m != minor) {
             let catalog = Catalog::built_in(minor).unwrap();
-            assert_eq!(catalog.required(minor).count(), catalog.len(), "{minor}");
+            assert_eq!(catalog.required(Some(minor)).count(), catalog.len(), "{minor}");
         }
     }
 }

@@ -79,17 +79,13 @@ fn release(checked: &Checked) -> String {
 
 /// What came of the required tests.
 fn tests(checked: &Checked) -> String {
-    let required = checked.required;
-    match (&checked.origin, checked.passed) {
-        (None, _) => "the required tests are not known".to_owned(),
-        (Some(origin), Some(passed)) => {
-            let origin = printable(&origin.to_string());
-            format!("{passed} of {required} required tests passed, by {origin}")
-        }
-        (Some(origin), None) => {
-            let origin = printable(&origin.to_string());
-            format!("how many of {required} required tests passed is not known, by {origin}")
-        }
+    let Some(origin) = &checked.origin else {
+        return "the required tests are not known".to_owned();
+    };
+    let (required, origin) = (checked.required, printable(&origin.to_string()));
+    match checked.passed {
+        Some(passed) => format!("{passed} of {required} required tests passed, by {origin}"),
+        None => format!("how many of {required} required tests passed is not known, by {origin}"),
     }
 }
 

@@ -59,9 +59,7 @@ impl<'a> Context<'a> {
     /// The tests that must have passed; nothing while no list of them is known. A list that was given
     /// is that of the suite that ran: where no release is claimed, all of it is required.
     pub(crate) fn required(&self) -> Option<impl Iterator<Item = &'a Test> + use<'a>> {
-        let (catalog, minor) = (self.catalog?, self.minor());
-        let wanted = move |test: &&Test| minor.is_none_or(|minor| test.is_required(minor));
-        Some(catalog.tests().filter(wanted))
+        Some(self.catalog?.required(self.minor()))
     }
 
     /// Texts of the conformance tests that ran and passed.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use multibeam_bundle::archive::Checksums;
 use multibeam_bundle::facts::Run;
@@ -49,7 +49,7 @@ impl Writer<'_> {
         // Verified under its own name, in a directory that nobody takes for a submission.
         let staging = to.join(format!(".{}.part", submission.name()));
         let staged = staging.join(submission.directory());
-        remove(&staging)?;
+        gone(&staging, fs::remove_dir_all(&staging))?;
         let made = self.fill(submission, run, results, &staged).and_then(|()| {
             let checked = self.check(submission, &staged, &place)?;
             if checked.verdict != Verdict::Verified && !self.args.force {
@@ -58,7 +58,8 @@ impl Writer<'_> {
             replace(&staged, &place)?;
             // An archive of what was here before would be of something else.
             let (archive, inside) = (archive_of(submission), submission.directory() + "/");
-            remove_file(&to.join(&archive))?;
+            let before = to.join(&archive);
+            gone(&before, fs::remove_file(&before))?;
             sums.retain(|path| path != archive && !path.starts_with(&inside));
             self.describe(submission, &checked)?;
             if self.args.archive {
@@ -66,7 +67,7 @@ impl Writer<'_> {
             }
             Ok(Made { checked, directory: Some(place) })
         });
-        remove(&staging)?;
+        gone(&staging, fs::remove_dir_all(&staging))?;
         made
     }
 
@@ -183,10 +184,10 @@ pub(super) fn checksums(to: &Path) -> Result<Checksums, Exit> {
 pub(super) fn write_checksums(to: &Path, mut sums: Checksums) -> Result<(), Exit> {
     sums.retain(|file| to.join(file).is_file());
     let path = to.join(SUMS);
-    match sums.is_empty() {
-        true => remove_file(&path),
-        false => text(&path, &sums.to_string()),
+    if sums.is_empty() {
+        return gone(&path, fs::remove_file(&path));
     }
+    text(&path, &sums.to_string())
 }
 
 /// Writes a small file, and the directories above it.
@@ -198,18 +199,10 @@ fn archive_of(submission: &Submission<'_>) -> String {
     format!("{}.tar.gz", submission.name())
 }
 
-/// Removes a file that an earlier call may have left.
-fn remove_file(path: &Path) -> Result<(), Exit> {
-    match fs::remove_file(path) {
+/// What came of removing something that an earlier call may have left: it may as well not be there.
+fn gone(path: &Path, removed: io::Result<()>) -> Result<(), Exit> {
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(path, error)),
-        _ => Ok(()),
-    }
-}
-
-/// Removes what an earlier call may have left.
-fn remove(staging: &PathBuf) -> Result<(), Exit> {
-    match fs::remove_dir_all(staging) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(staging, error)),
         _ => Ok(()),
     }
 }
