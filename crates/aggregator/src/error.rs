@@ -115,8 +115,8 @@ pub enum LedgerError {
         /// The entry.
         index: u64,
     },
-    /// The owner thread could not be started.
-    #[error("cannot start the ledger's thread")]
+    /// A thread of the ledger could not be started, or panicked.
+    #[error("a thread of the ledger could not do its work")]
     Thread(#[source] io::Error),
 }
 

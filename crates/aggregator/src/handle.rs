@@ -282,7 +282,7 @@ impl Handle {
     /// A run's record as this member has it; `None` when there is no such run. It may be behind
     /// other members; [`Handle::current`] first if that matters.
     #[must_use]
-    pub fn record(&self, run: &RunId) -> Option<RunRecord> {
+    pub fn record(&self, run: &RunId) -> Option<Arc<RunRecord>> {
         self.read(|ledger| ledger.run(run).cloned())
     }
 
@@ -290,6 +290,12 @@ impl Handle {
     #[must_use]
     pub fn runs(&self) -> Vec<RunLine> {
         self.read(|ledger| ledger.runs().map(RunRecord::line).collect())
+    }
+
+    /// The state of this moment, for those who have much to look at.
+    #[must_use]
+    pub fn state(&self) -> Ledger {
+        self.read(Ledger::clone)
     }
 
     /// Looks at the state. Nothing is applied while `look` runs, so it should be short.

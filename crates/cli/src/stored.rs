@@ -1,6 +1,7 @@
 //! A run whose program is gone: its ledger is read where it lies.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use multibeam_aggregator::render::{PlannedJson, RunJson};
@@ -28,7 +29,7 @@ pub struct Stored {
     tasks: TaskGroup,
     ledger: Handle,
     /// What the ledger has of the run.
-    pub record: RunRecord,
+    pub record: Arc<RunRecord>,
     /// The files made from it.
     pub results: ResultsClient<Endpoints>,
 }

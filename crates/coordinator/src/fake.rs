@@ -73,7 +73,7 @@ impl FakeLedger {
         self.inner().left.clone()
     }
 
-    pub(crate) fn record(&self, run: &RunId) -> RunRecord {
+    pub(crate) fn record(&self, run: &RunId) -> Arc<RunRecord> {
         self.inner().state.run(run).unwrap().clone()
     }
 

@@ -1,6 +1,7 @@
 //! The commands that are not about attempts: claims, runs, catalogs, sessions, facts, ends.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use multibeam_model::command::{Change, Command, Decision, PartOf, Refusal, Reply, SuiteNode};
 use multibeam_model::link::SessionFact;
@@ -41,7 +42,9 @@ impl Ledger {
                 let epoch = self.epoch();
                 self.digests.forget(run);
                 match self.runs.get_mut(run) {
-                    Some(run) => apply_change(run, epoch, PayloadRef { index }, change),
+                    Some(run) => {
+                        apply_change(Arc::make_mut(run), epoch, PayloadRef { index }, change)
+                    }
                     None => Reply::Refused(Refusal::NoSuchRun),
                 }
             }
@@ -101,7 +104,7 @@ impl Ledger {
             cleaned: Vec::new(),
             parts: Default::default(),
         };
-        self.runs.insert(id.clone(), run);
+        self.runs.insert(id.clone(), Arc::new(run));
         Reply::Done
     }
 }

@@ -1,6 +1,7 @@
 //! What the ledger knows of durations: the history, and what was expected of targets.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use multibeam_history::History;
 use multibeam_model::command::{Refusal, Reply};
@@ -32,7 +33,7 @@ impl Expectations {
 
 impl Ledger {
     pub(crate) fn learn(&mut self, lesson: &Lesson) -> Reply {
-        if !self.expectations.history.learn(lesson) {
+        if !Arc::make_mut(&mut self.expectations).history.learn(lesson) {
             return Reply::Duplicate;
         }
         self.digests.forget_expectations();
@@ -43,7 +44,7 @@ impl Ledger {
         if !self.runs.contains_key(run) {
             return Reply::Refused(Refusal::NoSuchRun);
         }
-        let known = self.expectations.planned.entry(run.clone()).or_default();
+        let known = Arc::make_mut(&mut self.expectations).planned.entry(run.clone()).or_default();
         // Whoever takes the run over or up plans anew for what is left, which is not what was planned.
         if known.contains_key(&target) {
             return Reply::Duplicate;
@@ -55,7 +56,7 @@ impl Ledger {
 
     /// The run is forgotten. What it has taught stays.
     pub(crate) fn forget_plan(&mut self, run: &RunId) {
-        let Expectations { planned, incidents, .. } = &mut self.expectations;
+        let Expectations { planned, incidents, .. } = Arc::make_mut(&mut self.expectations);
         if planned.remove(run).is_some() | incidents.remove(run).is_some() {
             self.digests.forget_expectations();
         }

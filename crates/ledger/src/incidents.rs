@@ -1,6 +1,7 @@
 //! What a user should know of a run although nothing ended of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use multibeam_model::RunId;
 use multibeam_model::command::{Refusal, Reply};
@@ -16,7 +17,7 @@ impl Ledger {
         if !self.runs.contains_key(run) {
             return Reply::Refused(Refusal::NoSuchRun);
         }
-        let known = self.expectations.incidents.entry(run.clone()).or_default();
+        let known = Arc::make_mut(&mut self.expectations).incidents.entry(run.clone()).or_default();
         match known.iter_mut().find(|known| is_same(known, incident)) {
             Some(known) if known == incident => return Reply::Duplicate,
             Some(known) => known.clone_from(incident),

@@ -30,6 +30,7 @@ mod snapshot;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use multibeam_history::History;
 use multibeam_model::incident::Incident;
@@ -44,7 +45,8 @@ use digest::Digests;
 use expectations::Expectations;
 pub use snapshot::{SNAPSHOT_FORMAT, SnapshotError};
 
-/// The state of the ledger.
+/// The state of the ledger. A clone of it is one of a moment and costs little: it shares all runs with the
+/// ledger until they change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// The index of the last command that was applied; 0 when there was none.
@@ -55,11 +57,11 @@ pub struct Ledger {
     members: BTreeMap<NodeId, Member>,
     /// The newest claim of office.
     claim: Option<Claim>,
-    runs: BTreeMap<RunId, RunRecord>,
+    runs: BTreeMap<RunId, Arc<RunRecord>>,
     /// What commands of format 2 have brought. Snapshots and hashes have it behind the rest, and not at
     /// all while it is empty: an earlier version knows nothing of it.
     #[serde(skip)]
-    expectations: Expectations,
+    expectations: Arc<Expectations>,
     /// No part of the state.
     #[serde(skip)]
     digests: Digests,
@@ -76,7 +78,7 @@ impl Default for Ledger {
             members: BTreeMap::new(),
             claim: None,
             runs: BTreeMap::new(),
-            expectations: Expectations::default(),
+            expectations: Arc::default(),
             digests: Digests::default(),
         }
     }
@@ -131,9 +133,9 @@ impl Ledger {
         self.claim.as_ref().map_or(Epoch(0), |claim| claim.epoch)
     }
 
-    /// A run's record.
+    /// A run's record, as it is now.
     #[must_use]
-    pub fn run(&self, id: &RunId) -> Option<&RunRecord> {
+    pub fn run(&self, id: &RunId) -> Option<&Arc<RunRecord>> {
         self.runs.get(id)
     }
 
@@ -157,6 +159,6 @@ impl Ledger {
 
     /// All runs, by id.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &RunRecord> {
-        self.runs.values()
+        self.runs.values().map(Arc::as_ref)
     }
 }

@@ -1,5 +1,7 @@
 //! The state as bytes: for the disk, and for sending it to a node that lags behind.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -13,6 +15,9 @@ pub const SNAPSHOT_FORMAT: u8 = 3;
 const PLAIN_FORMAT: u8 = 2;
 
 const HASH_LEN: usize = 32;
+
+/// Where the state begins: behind the format and its hash.
+const BODY: usize = 1 + HASH_LEN;
 
 /// A snapshot cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -44,14 +49,14 @@ impl Ledger {
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
         let plain = self.expectations.is_empty();
-        let mut body = encode(Vec::new(), self);
+        let mut bytes = vec![0; BODY];
+        bytes[0] = if plain { PLAIN_FORMAT } else { SNAPSHOT_FORMAT };
+        bytes = encode(bytes, self);
         if !plain {
-            body = encode(body, &self.expectations);
+            bytes = encode(bytes, &self.expectations);
         }
-        let mut bytes = Vec::with_capacity(1 + HASH_LEN + body.len());
-        bytes.push(if plain { PLAIN_FORMAT } else { SNAPSHOT_FORMAT });
-        bytes.extend_from_slice(&Sha256::digest(&body));
-        bytes.extend_from_slice(&body);
+        let hash = Sha256::digest(&bytes[BODY..]);
+        bytes[1..BODY].copy_from_slice(&hash);
         bytes
     }
 
@@ -73,7 +78,8 @@ impl Ledger {
         let (mut ledger, rest): (Self, _) =
             postcard::take_from_bytes(body).map_err(SnapshotError::Damaged)?;
         if format > PLAIN_FORMAT {
-            ledger.expectations = postcard::from_bytes(rest).map_err(SnapshotError::Damaged)?;
+            let expectations = postcard::from_bytes(rest).map_err(SnapshotError::Damaged)?;
+            ledger.expectations = Arc::new(expectations);
         }
         Ok(ledger)
     }

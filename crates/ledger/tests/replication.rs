@@ -4,6 +4,7 @@
 mod group;
 
 use group::{Group, TICK};
+use multibeam_ledger::Ledger;
 use multibeam_ledger::node::disk::NodeId;
 use multibeam_ledger::node::io::{Answer, Input};
 use multibeam_ledger::node::members::{MemberChange, MemberRefusal};
@@ -174,6 +175,36 @@ fn a_restart_after_compaction_goes_on_from_the_base() {
     group.settle();
     assert_eq!(group.nodes[&ONE].ledger().run(&run()).cloned(), before);
     assert_eq!(group.propose(vec![node(179), node(180)]), [Reply::Duplicate, Reply::Done]);
+}
+
+#[test]
+fn a_state_that_is_long_in_the_making_is_the_one_of_its_moment() {
+    let mut group = Group::new(1, |config| {
+        config.compact_every = 10;
+        config.trailing = 0;
+    });
+    begin(&mut group);
+    let base = |group: &Group| group.disks[&ONE].recovered().base.index;
+    group.held = Some(Vec::new());
+    let before = base(&group);
+    for ordinal in 0..100 {
+        group.propose(vec![node(ordinal)]);
+    }
+    let held = group.held.as_ref().unwrap().len();
+    assert_eq!((held, base(&group)), (1, before), "one at a time, and the node goes on");
+
+    group.let_go();
+    let at = base(&group);
+    assert!(before < at && at < before + 20, "{before} and {at}");
+    let state = Ledger::from_snapshot(&group.disks[&ONE].recovered().state).unwrap();
+    assert_eq!(state.applied(), at);
+
+    group.propose(vec![node(100)]);
+    assert!(base(&group) > before + 100, "the next one follows at once");
+    group.stop(ONE);
+    group.start(ONE);
+    group.settle();
+    assert_eq!(group.propose(vec![node(100), node(101)]), [Reply::Duplicate, Reply::Done]);
 }
 
 #[test]

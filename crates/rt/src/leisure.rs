@@ -11,10 +11,16 @@ use tokio::sync::oneshot;
 /// The most that a thread can give way to others and still have a share (`nice(2)`).
 const LAST: i32 = 19;
 
+/// How far it gives way with a tenth of what another one gets.
+const BEHIND: i32 = 10;
+
 /// How far work gives way to all other threads of this machine. Where processors are idle that makes no
 /// difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leisure {
+    /// Where others would take all it gets about a tenth of what one of them gets. For what takes tenths of
+    /// a second and must be done some seconds later, however busy the machine is.
+    Tenth,
     /// It gets the smallest share, also where others would take all. For what is done in a moment.
     SmallShare,
     /// It gets what nobody else wants, and whoever wakes up interrupts it at once (`SCHED_IDLE` of
@@ -55,6 +61,7 @@ impl Leisure {
     fn begin(self) {
         match self {
             // Each thread has a value of its own.
+            Self::Tenth => drop(rustix::process::nice(BEHIND)),
             Self::SmallShare => drop(rustix::process::nice(LAST)),
             Self::Leftovers => {
                 let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
@@ -77,6 +84,8 @@ mod tests {
         let (niceness, policy) = how();
         let (share, _) = at_leisure("test", Leisure::SmallShare, how).await.unwrap();
         assert_eq!(share, (LAST, policy));
+        let (tenth, _) = at_leisure("test", Leisure::Tenth, how).await.unwrap();
+        assert_eq!(tenth, (BEHIND, policy));
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
         let (leftovers, _) = at_leisure("test", Leisure::Leftovers, how).await.unwrap();
         assert_eq!(leftovers.1, idle);

@@ -2,14 +2,13 @@
 //! order given, and answers only what the core lets it answer.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use multibeam_ledger::node::disk::{LogEntry, NodeId};
 use multibeam_ledger::node::envelope::Received;
 use multibeam_ledger::node::io::{Answer, Input, Outgoing, SnapshotOrder, Ticket, Work};
-use multibeam_ledger::node::{Node, NodeConfig};
+use multibeam_ledger::node::{Compaction, Node, NodeConfig};
 use multibeam_model::Moment;
 use multibeam_model::command::{Change, Command};
 
@@ -28,6 +27,7 @@ pub(crate) struct Aggregator {
     pub(crate) inbox: VecDeque<Inbound>,
     /// What the disk is doing, and what of it has to be synced.
     busy: Option<(Vec<Op>, bool)>,
+    making: Option<Making>,
     tickets: BTreeMap<Ticket, Asker>,
     next_ticket: u64,
     /// Up to where the rules have seen its log.
@@ -35,6 +35,18 @@ pub(crate) struct Aggregator {
     pub(crate) full: bool,
     pub(crate) slow: bool,
     pub(crate) led: bool,
+}
+
+/// Pieces of work that a node does while a newer state is made for its disk.
+const MAKING: u32 = 3;
+
+/// A newer state for the disk, being made.
+struct Making {
+    compaction: Compaction,
+    /// Pieces of work since it was begun.
+    turns: u32,
+    /// Payloads that have expired since.
+    forgotten: Vec<u64>,
 }
 
 /// Something for the core.
@@ -71,6 +83,7 @@ impl Aggregator {
             boots: 0,
             inbox: VecDeque::new(),
             busy: None,
+            making: None,
             tickets: BTreeMap::new(),
             next_ticket: 0,
             observed: multibeam_ledger::node::FOUNDING_INDEX,
@@ -122,6 +135,7 @@ impl World {
         }
         aggregator.inbox.clear();
         aggregator.busy = None;
+        aggregator.making = None;
         aggregator.tickets.clear();
         aggregator.led = false;
         aggregator.observed = aggregator.observed.min(recovered.base.index);
@@ -278,6 +292,7 @@ impl World {
             self.nodes[n].observed = install.base.index;
             self.seen.count("snapshot installed");
             note!(self, "node{} installs the state at {}", n + 1, install.base.index);
+            self.nodes[n].making = None;
             ops.push(Op::Install(Box::new(install), staged));
             sync = self.fault != Some(Fault::SnapshotNotSynced);
         }
@@ -362,12 +377,31 @@ impl World {
             self.answer(n, ticket, answer);
         }
         if !done.forget.is_empty() {
-            self.nodes[n].disk.put(Op::Forget(done.forget));
+            self.nodes[n].disk.put(Op::Forget(done.forget.clone()));
         }
-        if let Some(compact) = done.compact {
-            self.seen.count("log compacted");
-            self.nodes[n].disk.put(Op::Compact(compact));
+        self.go_on_compacting(n, done.forget);
+        if let Some(compaction) = done.compact {
+            self.nodes[n].making = Some(Making { compaction, turns: 0, forgotten: Vec::new() });
         }
+    }
+
+    /// To make a state out takes as long as a few other things do.
+    fn go_on_compacting(&mut self, n: usize, forgotten: Vec<u64>) {
+        let aggregator = &mut self.nodes[n];
+        let Some(making) = &mut aggregator.making else { return };
+        making.turns += 1;
+        making.forgotten.extend(forgotten);
+        if making.turns < MAKING {
+            return;
+        }
+        let Some(Making { compaction, forgotten, .. }) = aggregator.making.take() else { return };
+        let mut compact = compaction.make();
+        compact.keep.retain(|index| !forgotten.contains(index));
+        if let Some(node) = &mut aggregator.node {
+            node.compacted(compact.state.len() as u64);
+        }
+        aggregator.disk.put(Op::Compact(compact));
+        self.seen.count("log compacted");
     }
 
     fn route(&mut self, n: usize, messages: Vec<Outgoing>, snapshots: Vec<SnapshotOrder>) {
@@ -388,7 +422,7 @@ impl World {
                 let Some(node) = &self.nodes[n].node else { return };
                 self.seen.count("read answered");
                 self.rules.check_read(asker.floor, node.ledger().applied());
-                Told::Record(node.ledger().run(&crate::rules::run_id()).cloned().map(Rc::new))
+                Told::Record(node.ledger().run(&crate::rules::run_id()).cloned())
             }
             Answer::InOffice(answer) => Told::InOffice(answer),
             Answer::NotLeader(hint) => {

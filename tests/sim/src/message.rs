@@ -1,6 +1,7 @@
 //! What travels between the programs.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use multibeam_model::command::{Command, Reply};
@@ -42,7 +43,7 @@ pub(crate) enum Ask {
 #[derive(Clone, Debug)]
 pub(crate) enum Told {
     Replies(Vec<Reply>),
-    Record(Option<Rc<RunRecord>>),
+    Record(Option<Arc<RunRecord>>),
     InOffice(Result<(), Epoch>),
     /// Ask somebody else.
     NotLeader(Option<usize>),

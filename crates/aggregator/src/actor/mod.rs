@@ -1,5 +1,6 @@
 //! The one thread that owns this member's node and its disk.
 
+mod compacting;
 mod intake;
 mod perform;
 mod start;
@@ -11,20 +12,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use multibeam_ledger::node::disk::{Compact, NodeId};
+use multibeam_ledger::node::disk::NodeId;
 use multibeam_ledger::node::io::{Answer, Input, Ticket};
 use multibeam_ledger::node::members::MemberChange;
 use multibeam_model::command::Command;
 use multibeam_model::{Epoch, Moment};
 use multibeam_rt::clock::now_us;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::LedgerError;
 use crate::handle::Shared;
 use crate::peers::{PeerEvent, Peers};
 use crate::store::Disk;
 
+use compacting::Compacting;
 pub use start::{Aggregator, Membership, Setup};
 pub use watchdog::{Looks, STANDSTILL};
 
@@ -36,7 +38,11 @@ const EVENTS: usize = 1024;
 
 /// Of so many turns of the owner one does a slice of what can wait, however much there is to do:
 /// without a bound the log would grow as long as the load lasts.
-const HOUSEKEEPING: u64 = 16;
+const HOUSEKEEPING: u64 = 8;
+
+/// How long there is nothing to do before the next slice. The commit that comes then writes along what
+/// slices have left since the last one, so they must not follow each other at once.
+const REST: Duration = Duration::from_millis(5);
 
 /// How long a member that stops waits for what it was asked, and for another one to lead.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -101,8 +107,8 @@ struct Owner<D> {
     waiting: HashMap<Ticket, Waiting>,
     tickets: u64,
     applied: watch::Sender<u64>,
-    /// A compaction whose state is being written.
-    compacting: Option<Compact>,
+    /// A newer state that the disk is to get.
+    compacting: Compacting,
     /// There may be work on the disk that can wait: a compaction, and what it leaves behind.
     housekeeping: bool,
     /// Grows with each turn, and with what the disk does within one; the watchdog looks at it.
@@ -151,7 +157,11 @@ impl<D: Disk> Owner<D> {
                         self.handle(Input::Abdicate)?;
                     }
                 }
-                () = std::future::ready(()), if self.housekeeping => idle = true,
+                made = self.compacting.made() => {
+                    made?;
+                    self.housekeeping = true;
+                }
+                () = sleep(REST), if self.housekeeping => idle = true,
             }
             if let Some(damage) = self.disk.damage() {
                 return Err(damage.into());

@@ -1,12 +1,10 @@
 //! What the node wants done: sent, answered, written; in the order it says.
 
-use std::collections::BTreeSet;
-
 use multibeam_ledger::node::io::{Answer, Outgoing, SnapshotOrder, Ticket};
 
 use tokio::time::Instant;
 
-use super::Owner;
+use super::{Compacting, Owner};
 use crate::LedgerError;
 use crate::store::Disk;
 
@@ -19,7 +17,7 @@ impl<D: Disk> Owner<D> {
             self.answer(work.answers);
             if let Some(install) = work.install {
                 // It begins behind whatever this node was about to compact.
-                self.compacting = None;
+                self.compacting = Compacting::No;
                 self.disk.install(&install)?;
                 let payloads = self.shared.read_node().ledger().payloads(..);
                 self.disk.retain(&payloads)?;
@@ -40,17 +38,10 @@ impl<D: Disk> Owner<D> {
             self.answer(done.answers);
             if !done.forget.is_empty() {
                 self.disk.forget(&done.forget)?;
-                if let Some(compact) = &mut self.compacting {
-                    let gone: BTreeSet<u64> = done.forget.iter().copied().collect();
-                    compact.keep.retain(|index| !gone.contains(index));
-                }
+                self.compacting.forget(&done.forget);
             }
-            if let Some(compact) = done.compact {
-                // The next one has come before the last one was through.
-                if let Some(before) = self.compacting.replace(compact) {
-                    self.disk.compact(&before)?;
-                }
-                self.housekeeping = true;
+            if let Some(compaction) = done.compact {
+                self.compacting = Compacting::begin(compaction);
             }
             if done.removed {
                 return Err(LedgerError::Removed);
@@ -61,12 +52,14 @@ impl<D: Disk> Owner<D> {
 
     /// One slice of what can wait; true while more is left.
     pub(super) fn keep_house(&mut self) -> Result<bool, LedgerError> {
-        let Some(compact) = &self.compacting else {
+        let Compacting::Written(compact) = &self.compacting else {
             return Ok(self.disk.tidy()?);
         };
         if !self.disk.prepare(compact)? {
             self.disk.compact(compact)?;
-            self.compacting = None;
+            let bytes = compact.state.len() as u64;
+            self.compacting = Compacting::No;
+            self.shared.write_node().compacted(bytes);
         }
         Ok(true)
     }

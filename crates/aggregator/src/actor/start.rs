@@ -12,7 +12,7 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::watchdog::{self, Looks, STANDSTILL};
-use super::{Limits, Owner};
+use super::{Compacting, Limits, Owner};
 use crate::LedgerError;
 use crate::handle::{End, Handle, LocalNode, LogReader, Shared};
 use crate::peers::{PeerEvent, Peers};
@@ -121,7 +121,7 @@ impl Aggregator {
             waiting: HashMap::new(),
             tickets: 0,
             applied: applied_tx,
-            compacting: None,
+            compacting: Compacting::default(),
             housekeeping: true,
             progress,
         };

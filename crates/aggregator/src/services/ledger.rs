@@ -1,5 +1,7 @@
 //! The ledger over gRPC.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use multibeam_model::command::{Change, Command, Reply};
 use multibeam_model::record::RunRecord;
@@ -94,7 +96,7 @@ impl LedgerService {
         }
     }
 
-    fn find(&self, run: String) -> Result<RunRecord, Status> {
+    fn find(&self, run: String) -> Result<Arc<RunRecord>, Status> {
         let run = RunId(run);
         self.ledger.record(&run).ok_or_else(|| Status::not_found(format!("no run {run} is known")))
     }
@@ -194,8 +196,8 @@ impl Ledger for LedgerService {
     ) -> Result<Response<Self::ReadHistoryStream>, Status> {
         let stale = request.into_inner().stale;
         self.fresh(stale).await?;
-        let history = self.ledger.read(|ledger| ledger.history().clone());
-        let encoded = tokio::task::spawn_blocking(move || history.encode()).await;
+        let ledger = self.ledger.state();
+        let encoded = tokio::task::spawn_blocking(move || ledger.history().encode()).await;
         let encoded = encoded.map_err(|error| Status::internal(error.to_string()))?;
         Ok(marked(in_chunks(encoded), stale))
     }
@@ -206,8 +208,7 @@ impl Ledger for LedgerService {
     ) -> Result<Response<wire::ListRunsResponse>, Status> {
         let stale = request.into_inner().stale;
         self.fresh(stale).await?;
-        let mut runs: Vec<_> =
-            self.ledger.read(|ledger| ledger.runs().map(row).collect::<Vec<_>>());
+        let mut runs: Vec<_> = self.ledger.state().runs().map(row).collect();
         runs.sort_by_key(|run| run.created_ns);
         Ok(marked(wire::ListRunsResponse { runs }, stale))
     }

@@ -8,8 +8,8 @@ use super::StoreError;
 use super::durable::Store;
 use super::layout::{self, CHUNK, PARTS};
 
-/// Bytes of one slice.
-const SLICE: usize = 256 << 10;
+/// Bytes of one slice: a commit that comes meanwhile waits for it, and writes it along.
+const SLICE: usize = 64 << 10;
 
 /// A state that lies in the store before anything refers to it.
 #[derive(Clone, Copy, Debug)]

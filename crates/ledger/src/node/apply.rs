@@ -7,6 +7,7 @@ use super::disk::{NodeId, ReadLog};
 use super::io::Outcome;
 use super::members::{self, MemberChange};
 use super::{Node, NodeError, convert};
+use crate::payloads::of_run;
 
 impl<L: ReadLog> Node<L> {
     pub(super) fn apply(&mut self, entries: Vec<Entry>) -> Outcome<()> {
@@ -47,7 +48,7 @@ impl<L: ReadLog> Node<L> {
             Command::Expire { runs } => runs.iter().flat_map(|id| self.ledger.run(id)).collect(),
             _ => Vec::new(),
         };
-        let expired: Vec<u64> = expired.into_iter().flat_map(crate::payloads::of_run).collect();
+        let expired: Vec<u64> = expired.into_iter().flat_map(|run| of_run(run)).collect();
         let reply = self.ledger.apply(index, &command);
         if reply == Reply::Done {
             self.forget.extend(expired);

@@ -1,15 +1,46 @@
 //! When the disk gets a newer base, and where the log begins then.
 
 use super::Node;
-use super::disk::{Compact, ReadLog, Start};
+use super::disk::{Base, Compact, ReadLog, Start};
+use crate::Ledger;
+
+/// A newer state that is to be kept. To make it out as bytes takes long when there are many reports, so that
+/// is left to whoever has the time: the node goes on meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compaction {
+    base: Base,
+    start: Start,
+    /// Where the log has begun before.
+    begun: u64,
+    ledger: Ledger,
+}
+
+impl Compaction {
+    /// What the disk is to be given. [`Node::compacted`] follows when it has it.
+    #[must_use]
+    pub fn make(self) -> Compact {
+        Compact {
+            state: self.ledger.snapshot(),
+            keep: self.ledger.payloads(self.begun..self.start.first),
+            base: self.base,
+            start: self.start,
+        }
+    }
+}
 
 impl<L: ReadLog> Node<L> {
-    /// A newer base for the disk, when enough was applied since the last one.
-    pub(super) fn compact(&mut self) -> Option<Compact> {
+    /// The disk has the newer base that it was to get last; its state has so many bytes.
+    pub fn compacted(&mut self, bytes: u64) {
+        self.compacting = false;
+        self.base_bytes = bytes;
+    }
+
+    /// A newer base for the disk, when enough was applied since the last one, and the disk has that.
+    pub(super) fn compact(&mut self) -> Option<Compaction> {
         let (applied, _) = self.raw.store().applied();
         let config = &self.config;
         let worth = config.compact_every.max(self.base_bytes / config.state_bytes_per_entry.max(1));
-        if applied.saturating_sub(self.base) < worth {
+        if self.compacting || applied.saturating_sub(self.base) < worth {
             return None;
         }
         let old = self.raw.store().start();
@@ -18,16 +49,11 @@ impl<L: ReadLog> Node<L> {
         let first = kept.min(self.needed_by_others().max(most)).max(old.first);
         let before = self.raw.store().term_at(first - 1)?;
         let start = Start { first, before };
-        let compact = Compact {
-            base: self.raw.store().base(),
-            state: self.ledger.snapshot(),
-            start,
-            keep: self.ledger.payloads(old.first..first),
-        };
+        let (base, ledger) = (self.raw.store().base(), self.ledger.clone());
         self.base = applied;
-        self.base_bytes = compact.state.len() as u64;
+        self.compacting = true;
         self.raw.mut_store().begin_at(start);
-        Some(compact)
+        Some(Compaction { base, start, begun: old.first, ledger })
     }
 
     /// The first entry that some other member still needs, as far as the leader knows.

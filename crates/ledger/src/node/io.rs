@@ -5,7 +5,8 @@ use multibeam_model::Epoch;
 use multibeam_model::command::{Command, Reply};
 
 use super::NodeError;
-use super::disk::{Compact, Install, NodeId, Write};
+use super::compact::Compaction;
+use super::disk::{Install, NodeId, Write};
 use super::envelope::Received;
 use super::members::{MemberChange, MemberRefusal};
 
@@ -158,8 +159,9 @@ pub struct Done {
     pub answers: Vec<(Ticket, Answer)>,
     /// Payloads of runs that have expired; their entries may go from the disk.
     pub forget: Vec<u64>,
-    /// A newer base for the disk.
-    pub compact: Option<Compact>,
+    /// A newer base for the disk. The next one comes after [`super::Node::compacted`], or after an install,
+    /// which makes this one void.
+    pub compact: Option<Compaction>,
     /// This node was removed from the group: it has nothing more to do.
     pub removed: bool,
 }

@@ -48,6 +48,7 @@ use propose::Gathered;
 use questions::{Proposals, Reads};
 use storage::LogStore;
 
+pub use compact::Compaction;
 pub use config::{Codec, FOUNDING_INDEX, Level, NodeConfig, founding};
 pub use status::{MemberStatus, Role, Status};
 
@@ -114,6 +115,8 @@ pub struct Node<L: ReadLog> {
     base: u64,
     /// How large it is.
     base_bytes: u64,
+    /// The disk has not got the newer one yet.
+    compacting: bool,
     removed: bool,
 }
 
@@ -155,6 +158,7 @@ impl<L: ReadLog> Node<L> {
             forget: Vec::new(),
             base: recovered.base.index,
             base_bytes: recovered.state.len() as u64,
+            compacting: false,
             removed: false,
             config,
         })
@@ -342,7 +346,7 @@ impl<L: ReadLog> Node<L> {
         hard.commit = hard.commit.max(base.index);
         self.ledger = ledger;
         self.base = base.index;
-        self.base_bytes = state.len() as u64;
+        self.compacted(state.len() as u64);
         self.own_hash = None;
         self.raw.mut_store().install(&base, hard);
         Ok(Install { base, state, hard })

@@ -57,6 +57,24 @@ fn the_first_plan_of_a_target_stays_as_long_as_its_run() {
 }
 
 #[test]
+fn a_copy_of_the_state_stays_as_it_was() {
+    let changes: [fn(&mut Bench) -> Reply; 5] = [
+        |bench| bench.hand_out(0, 1, 1),
+        |bench| bench.report(0, 1, 0),
+        |bench| bench.apply(learn("r/t", 1, 10)),
+        |bench| bench.apply(plan(run(), 300)),
+        expire,
+    ];
+    let mut bench = Bench::new();
+    for change in changes {
+        let (copy, before) = (bench.ledger.clone(), bench.ledger.snapshot());
+        assert!(matches!(change(&mut bench), Reply::Done | Reply::Sealed));
+        assert_ne!(bench.ledger.snapshot(), before);
+        assert_eq!(copy.snapshot(), before);
+    }
+}
+
+#[test]
 fn an_earlier_version_reads_the_state_until_there_is_something_new() {
     let mut bench = Bench::new();
     assert_eq!(bench.ledger.snapshot()[0], 2);

@@ -11,7 +11,7 @@ use multibeam_ledger::node::disk::{NodeId, Recovered};
 use multibeam_ledger::node::envelope::Received;
 use multibeam_ledger::node::io::{Answer, Input, Outgoing, SnapshotOrder, Ticket};
 use multibeam_ledger::node::members::Member;
-use multibeam_ledger::node::{Node, NodeConfig, NodeError, founding};
+use multibeam_ledger::node::{Compaction, Node, NodeConfig, NodeError, founding};
 use multibeam_model::Moment;
 use multibeam_model::command::{Command, Reply};
 
@@ -30,6 +30,8 @@ pub(crate) struct Group {
     pub(crate) snapshots: usize,
     /// Messages that were sent so far.
     pub(crate) messages: usize,
+    /// Newer states for the disks, as long as they are held up.
+    pub(crate) held: Option<Vec<(NodeId, Compaction)>>,
     pub(crate) configure: fn(&mut NodeConfig),
     now: Moment,
     boots: u64,
@@ -49,6 +51,7 @@ impl Group {
             answers: BTreeMap::new(),
             snapshots: 0,
             messages: 0,
+            held: None,
             configure,
             now: Moment::default(),
             boots: 0,
@@ -150,11 +153,21 @@ impl Group {
             snapshots.extend(done.snapshots.into_iter().map(|order| (id, order)));
             self.answers.extend(done.answers);
             disk.forget(&done.forget);
-            if let Some(compact) = done.compact {
-                disk.compact(&compact);
+            if let Some(compaction) = done.compact {
+                match &mut self.held {
+                    Some(held) => held.push((id, compaction)),
+                    None => compact(node, &disk, compaction),
+                }
             }
         }
         Ok(())
+    }
+
+    /// Newer states come to the disks again, those included that were held up.
+    pub(crate) fn let_go(&mut self) {
+        for (id, compaction) in self.held.take().unwrap_or_default() {
+            compact(self.nodes.get_mut(&id).unwrap(), &self.disks[&id], compaction);
+        }
     }
 
     /// Brings a state to the member it is for.
@@ -241,4 +254,10 @@ impl Group {
     pub(crate) fn applied(&self) -> BTreeMap<NodeId, u64> {
         self.nodes.iter().map(|(id, node)| (*id, node.ledger().applied())).collect()
     }
+}
+
+fn compact(node: &mut Node<Disk>, disk: &Disk, compaction: Compaction) {
+    let compact = compaction.make();
+    disk.compact(&compact);
+    node.compacted(compact.state.len() as u64);
 }

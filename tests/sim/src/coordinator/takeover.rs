@@ -2,7 +2,7 @@
 //! counted as lost.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use multibeam_model::command::{Change, Command, Decision, Refusal, Reply};
 use multibeam_model::record::{AttemptState, RunRecord};
@@ -62,7 +62,7 @@ impl World {
         self.call(host, Purpose::Read, if stale { Ask::ReadStale } else { Ask::Read });
     }
 
-    pub(crate) fn was_read(&mut self, n: usize, record: Option<Rc<RunRecord>>) {
+    pub(crate) fn was_read(&mut self, n: usize, record: Option<Arc<RunRecord>>) {
         let Some(office) = self.office(n) else { return };
         let Some(record) = record else { return self.create(n) };
         if record.ended.is_some() {
