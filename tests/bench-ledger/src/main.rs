@@ -51,11 +51,11 @@ struct Args {
     /// Seconds of each round of the throughput.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Rounds of it.
+    /// Rounds of it, and of the latency.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Seconds of the latency.
-    #[arg(long, default_value_t = 20)]
+    /// Seconds of each round of the latency.
+    #[arg(long, default_value_t = 10)]
     latency_seconds: u64,
     /// Callers of the closed loop.
     #[arg(long, default_value_t = 512)]
