@@ -292,12 +292,6 @@ impl Handle {
         self.read(|ledger| ledger.runs().map(RunRecord::line).collect())
     }
 
-    /// The state of this moment, for those who have much to look at.
-    #[must_use]
-    pub fn state(&self) -> Ledger {
-        self.read(Ledger::clone)
-    }
-
     /// Looks at the state. Nothing is applied while `look` runs, so it should be short.
     pub fn read<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
         look(self.shared.read_node().ledger())

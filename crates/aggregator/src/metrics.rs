@@ -79,18 +79,18 @@ impl Collector for Standing {
         let behind =
             others.filter_map(|member| Some(status.commit.saturating_sub(member.matched?)));
         let (mut running, mut ended, mut live, mut lost) = (0, 0, 0, 0);
-        // There may be very many, and nothing is applied while somebody looks.
-        let ledger = self.0.state();
-        for run in ledger.runs() {
-            *if run.ended.is_some() { &mut ended } else { &mut running } += 1;
-            for (_, attempt) in run.attempts() {
-                match attempt.state {
-                    AttemptState::Live => live += 1,
-                    AttemptState::Lost(_) => lost += 1,
-                    AttemptState::Sealed | AttemptState::Returned => {}
+        self.0.read(|ledger| {
+            for run in ledger.runs() {
+                *if run.ended.is_some() { &mut ended } else { &mut running } += 1;
+                for (_, attempt) in run.attempts() {
+                    match attempt.state {
+                        AttemptState::Live => live += 1,
+                        AttemptState::Lost(_) => lost += 1,
+                        AttemptState::Sealed | AttemptState::Returned => {}
+                    }
                 }
             }
-        }
+        });
         let voters = status.members.iter().filter(|member| member.votes).count();
         let mut gauge = |name: &str, help: &str, value: u64| {
             let value = i64::try_from(value).unwrap_or(i64::MAX);

@@ -44,11 +44,11 @@ impl Ledger {
         if !self.runs.contains_key(run) {
             return Reply::Refused(Refusal::NoSuchRun);
         }
-        let known = Arc::make_mut(&mut self.expectations).planned.entry(run.clone()).or_default();
         // Whoever takes the run over or up plans anew for what is left, which is not what was planned.
-        if known.contains_key(&target) {
+        if self.planned(run, target).is_some() {
             return Reply::Duplicate;
         }
+        let known = Arc::make_mut(&mut self.expectations).planned.entry(run.clone()).or_default();
         known.insert(target, planned);
         self.digests.forget_expectations();
         Reply::Done
@@ -56,9 +56,14 @@ impl Ledger {
 
     /// The run is forgotten. What it has taught stays.
     pub(crate) fn forget_plan(&mut self, run: &RunId) {
-        let Expectations { planned, incidents, .. } = Arc::make_mut(&mut self.expectations);
-        if planned.remove(run).is_some() | incidents.remove(run).is_some() {
-            self.digests.forget_expectations();
+        // A copy may share them, and then they are copied as a whole before they change.
+        let Expectations { planned, incidents, .. } = self.expectations.as_ref();
+        if !planned.contains_key(run) && !incidents.contains_key(run) {
+            return;
         }
+        let Expectations { planned, incidents, .. } = Arc::make_mut(&mut self.expectations);
+        planned.remove(run);
+        incidents.remove(run);
+        self.digests.forget_expectations();
     }
 }

@@ -85,7 +85,7 @@ mod tests {
         let (share, _) = at_leisure("test", Leisure::SmallShare, how).await.unwrap();
         assert_eq!(share, (LAST, policy));
         let (tenth, _) = at_leisure("test", Leisure::Tenth, how).await.unwrap();
-        assert_eq!(tenth, (BEHIND, policy));
+        assert_eq!(tenth, ((niceness + BEHIND).min(LAST), policy));
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
         let (leftovers, _) = at_leisure("test", Leisure::Leftovers, how).await.unwrap();
         assert_eq!(leftovers.1, idle);

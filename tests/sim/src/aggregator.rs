@@ -397,10 +397,11 @@ impl World {
         let Some(Making { compaction, forgotten, .. }) = aggregator.making.take() else { return };
         let mut compact = compaction.make();
         compact.keep.retain(|index| !forgotten.contains(index));
-        if let Some(node) = &mut aggregator.node {
-            node.compacted(compact.state.len() as u64);
-        }
+        let bytes = compact.state.len() as u64;
         aggregator.disk.put(Op::Compact(compact));
+        if let Some(node) = &mut aggregator.node {
+            node.compacted(bytes);
+        }
         self.seen.count("log compacted");
     }
 

@@ -22,29 +22,29 @@ pub(super) enum Compacting {
     #[default]
     No,
     /// It is being made.
-    Made {
-        /// Brings it.
-        by: BoxFuture<'static, io::Result<(Compact, Duration)>>,
+    Making {
+        /// Brings it. The thread begins when this is polled first.
+        state: BoxFuture<'static, io::Result<(Compact, Duration)>>,
         /// Payloads that have expired meanwhile: their entries need not stay.
         forgotten: BTreeSet<u64>,
     },
     /// It is being written.
-    Written(Compact),
+    Writing(Compact),
 }
 
 impl Compacting {
-    /// Has it made.
+    /// To be made once [`Compacting::made`] is asked.
     pub(super) fn begin(compaction: Compaction) -> Self {
         let made = at_leisure("compaction", Leisure::Tenth, || compaction.make());
-        Self::Made { by: made.boxed(), forgotten: BTreeSet::new() }
+        Self::Making { state: made.boxed(), forgotten: BTreeSet::new() }
     }
 
     /// Returns when it was made and can be written; never when nothing is being made.
     pub(super) async fn made(&mut self) -> Result<(), LedgerError> {
-        let Self::Made { by, forgotten } = self else { return std::future::pending().await };
-        let (mut compact, _) = by.await.map_err(LedgerError::Thread)?;
+        let Self::Making { state, forgotten } = self else { return std::future::pending().await };
+        let (mut compact, _) = state.await.map_err(LedgerError::Thread)?;
         compact.keep.retain(|index| !forgotten.contains(index));
-        *self = Self::Written(compact);
+        *self = Self::Writing(compact);
         Ok(())
     }
 
@@ -52,8 +52,8 @@ impl Compacting {
     pub(super) fn forget(&mut self, payloads: &[u64]) {
         match self {
             Self::No => {}
-            Self::Made { forgotten, .. } => forgotten.extend(payloads),
-            Self::Written(compact) => {
+            Self::Making { forgotten, .. } => forgotten.extend(payloads),
+            Self::Writing(compact) => {
                 let gone: BTreeSet<u64> = payloads.iter().copied().collect();
                 compact.keep.retain(|index| !gone.contains(index));
             }
@@ -71,19 +71,19 @@ mod tests {
     async fn what_expires_on_the_way_does_not_stay() {
         let (base, start) = (Base::default(), Start { first: 9, before: 1 });
         let compact = Compact { base, state: Vec::new(), start, keep: vec![1, 2, 3, 4] };
-        let by = async { Ok((compact, Duration::ZERO)) }.boxed();
-        let mut compacting = Compacting::Made { by, forgotten: BTreeSet::new() };
+        let state = async { Ok((compact, Duration::ZERO)) }.boxed();
+        let mut compacting = Compacting::Making { state, forgotten: BTreeSet::new() };
         compacting.forget(&[2]);
         compacting.made().await.unwrap();
         compacting.forget(&[4]);
-        let Compacting::Written(compact) = compacting else { panic!("it was not made") };
+        let Compacting::Writing(compact) = compacting else { panic!("it was not made") };
         assert_eq!(compact.keep, [1, 3]);
     }
 
     #[tokio::test]
-    async fn a_state_that_cannot_be_made_stops_the_ledger() {
-        let by = async { Err(io::Error::other("compaction panicked")) }.boxed();
-        let mut compacting = Compacting::Made { by, forgotten: BTreeSet::new() };
+    async fn a_state_that_cannot_be_made_is_an_error() {
+        let state = async { Err(io::Error::other("compaction panicked")) }.boxed();
+        let mut compacting = Compacting::Making { state, forgotten: BTreeSet::new() };
         assert!(matches!(compacting.made().await, Err(LedgerError::Thread(_))));
     }
 }

@@ -40,8 +40,8 @@ const EVENTS: usize = 1024;
 /// without a bound the log would grow as long as the load lasts.
 const HOUSEKEEPING: u64 = 8;
 
-/// How long there is nothing to do before the next slice. The commit that comes then writes along what
-/// slices have left since the last one, so they must not follow each other at once.
+/// How long nothing else is to be done before a slice. The commit that comes then writes along what slices
+/// have left since the last one, so they must not follow each other at once.
 const REST: Duration = Duration::from_millis(5);
 
 /// How long a member that stops waits for what it was asked, and for another one to lead.
@@ -135,6 +135,11 @@ impl<D: Disk> Owner<D> {
             tokio::select! {
                 biased;
                 _ = ticks.tick() => self.handle(Input::Tick)?,
+                // Before what may be there in every turn: it comes rarely, and nothing is compacted without.
+                made = self.compacting.made() => {
+                    made?;
+                    self.housekeeping = true;
+                }
                 count = events.recv_many(&mut news, EVENTS), if self.peers.is_some() => {
                     // The transport ends when its service does: nobody is reached any more.
                     if count == 0 && closing.is_none() {
@@ -156,10 +161,6 @@ impl<D: Disk> Owner<D> {
                         queue.close();
                         self.handle(Input::Abdicate)?;
                     }
-                }
-                made = self.compacting.made() => {
-                    made?;
-                    self.housekeeping = true;
                 }
                 () = sleep(REST), if self.housekeeping => idle = true,
             }

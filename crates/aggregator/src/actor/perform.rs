@@ -52,7 +52,7 @@ impl<D: Disk> Owner<D> {
 
     /// One slice of what can wait; true while more is left.
     pub(super) fn keep_house(&mut self) -> Result<bool, LedgerError> {
-        let Compacting::Written(compact) = &self.compacting else {
+        let Compacting::Writing(compact) = &self.compacting else {
             return Ok(self.disk.tidy()?);
         };
         if !self.disk.prepare(compact)? {

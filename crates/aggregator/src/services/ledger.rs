@@ -196,8 +196,8 @@ impl Ledger for LedgerService {
     ) -> Result<Response<Self::ReadHistoryStream>, Status> {
         let stale = request.into_inner().stale;
         self.fresh(stale).await?;
-        let ledger = self.ledger.state();
-        let encoded = tokio::task::spawn_blocking(move || ledger.history().encode()).await;
+        let history = self.ledger.read(|ledger| ledger.history().clone());
+        let encoded = tokio::task::spawn_blocking(move || history.encode()).await;
         let encoded = encoded.map_err(|error| Status::internal(error.to_string()))?;
         Ok(marked(in_chunks(encoded), stale))
     }
@@ -208,7 +208,8 @@ impl Ledger for LedgerService {
     ) -> Result<Response<wire::ListRunsResponse>, Status> {
         let stale = request.into_inner().stale;
         self.fresh(stale).await?;
-        let mut runs: Vec<_> = self.ledger.state().runs().map(row).collect();
+        let mut runs: Vec<_> =
+            self.ledger.read(|ledger| ledger.runs().map(row).collect::<Vec<_>>());
         runs.sort_by_key(|run| run.created_ns);
         Ok(marked(wire::ListRunsResponse { runs }, stale))
     }

@@ -1,5 +1,6 @@
 //! The owner thread: order, group commit, failure, shutdown, replay.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -7,8 +8,13 @@ use std::sync::{Arc, Mutex};
 use crate::hooked::{Hooked, command};
 use bytes::Bytes;
 use multibeam_aggregator::store::{Disk, Identity, MemoryDisk};
-use multibeam_aggregator::{Aggregator, Handle, Limits, Store, StoreError};
-use multibeam_ledger::node::disk::{Base, EntryKind, HardState, LogEntry, Write};
+use multibeam_aggregator::{
+    Aggregator, Handle, Limits, Looks, Membership, Setup, Store, StoreError,
+};
+use multibeam_ledger::Ledger;
+use multibeam_ledger::node::NodeConfig;
+use multibeam_ledger::node::disk::{Base, EntryKind, HardState, LogEntry, NodeId, Write};
+use multibeam_ledger::node::members::Member;
 use multibeam_model::command::{Command, Refusal, Reply};
 use multibeam_model::{Epoch, RunId, Timestamp};
 
@@ -169,6 +175,46 @@ async fn proposals_are_bounded_in_size_and_in_sum() {
     // 300 bytes and a header each: three fit under the sum.
     assert!(driver.join().unwrap().iter().all(|&size| size <= 3));
     assert_eq!(commands(&disk).len(), 6);
+}
+
+/// The core gives no newer state out before it was told that the disk has the last one.
+#[tokio::test(flavor = "multi_thread")]
+async fn states_go_to_the_disk_one_after_the_other_while_commands_come() {
+    const CALLERS: i64 = 16;
+    const CALLS: i64 = 2_000;
+    let disk = MemoryDisk::default();
+    let node = NodeId(1);
+    let members = BTreeMap::from([(node, Member { address: String::new() })]);
+    let handle = Aggregator::start(Setup {
+        disk: disk.clone(),
+        identity: Identity { node, group: "alone".to_owned() },
+        membership: Membership::Founding(members),
+        peers: None,
+        config: NodeConfig { compact_every: 100, trailing: 0, ..Aggregator::config(node) },
+        limits: Limits::default(),
+        looks: Looks::default(),
+    });
+    let handle = handle.unwrap();
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..CALLERS {
+        let (handle, disk) = (handle.clone(), disk.clone());
+        callers.spawn(async move {
+            for call in 0..CALLS {
+                handle.propose(vec![claim(caller * CALLS + call)]).await.unwrap();
+                if disk.writes().compactions > 3 {
+                    return true;
+                }
+            }
+            false
+        });
+    }
+    assert!(callers.join_all().await.into_iter().all(|enough| enough));
+    let epoch = handle.read(Ledger::epoch);
+    handle.shutdown().await.unwrap();
+    let recovered = disk.recovered().unwrap();
+    assert!(recovered.start.first > 300, "{:?}", recovered.start);
+    let again = Aggregator::alone(disk).unwrap();
+    assert_eq!(again.read(Ledger::epoch), epoch);
 }
 
 #[tokio::test]

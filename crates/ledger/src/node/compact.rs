@@ -29,7 +29,8 @@ impl Compaction {
 }
 
 impl<L: ReadLog> Node<L> {
-    /// The disk has the newer base that it was to get last; its state has so many bytes.
+    /// The disk has what the last [`Compaction`] has come to; its state has so many bytes. To be told of each that
+    /// no install has made void: until then there is no other one.
     pub fn compacted(&mut self, bytes: u64) {
         self.compacting = false;
         self.base_bytes = bytes;

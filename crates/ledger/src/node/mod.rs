@@ -115,7 +115,7 @@ pub struct Node<L: ReadLog> {
     base: u64,
     /// How large it is.
     base_bytes: u64,
-    /// The disk has not got the newer one yet.
+    /// A [`Compaction`] was given out that the disk does not have yet.
     compacting: bool,
     removed: bool,
 }
