@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use multibeam_model::plan::GroupPlan;
-use multibeam_model::{ClusterId, GroupId, SessionId, TargetId};
+use multibeam_model::{ClusterId, GroupId, Moment, SessionId, TargetId};
 
 use crate::group::Group;
 use crate::run::Run;
@@ -32,9 +32,11 @@ const SLOW_START: Duration = Duration::from_secs(120);
 /// may be late.
 pub(crate) const RECONSIDER: Duration = Duration::from_secs(5);
 
-/// What the clusters of a target have before them. All times count from now.
+/// What the clusters of a target have before them. All times count from when it was found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Horizon {
+    /// When that was.
+    at: Moment,
     /// When all would be over if the groups of the pool could be cut at will.
     level: Duration,
     /// The same, but no earlier than the longest group of the pool can be over.
@@ -60,6 +62,11 @@ impl Horizon {
     /// The same for a group that will wait behind others.
     pub(crate) fn room_ahead(&self, session: SessionId, load: Duration) -> Duration {
         self.level.saturating_sub(self.reach(session, load))
+    }
+
+    /// How long ago it was found.
+    pub(crate) fn age(&self, now: Moment) -> Duration {
+        now.since(self.at)
     }
 
     /// When all would be over if the groups of the pool could be cut at will.
@@ -103,7 +110,7 @@ pub(crate) fn level(mut heights: Vec<Duration>, pool: Duration) -> Duration {
 impl Run {
     /// What the clusters of a target have before them.
     pub(crate) fn horizon(&self, target: TargetId) -> Horizon {
-        let mut horizon = Horizon::default();
+        let mut horizon = Horizon { at: self.now, ..Horizon::default() };
         let Some(state) = self.target(target) else {
             return horizon;
         };

@@ -102,7 +102,8 @@ impl Run {
             return None;
         }
         let crowd = self.takes(session, process)?;
-        let load = self.load(process);
+        // Counted from when the horizon was found, as everything in it.
+        let load = self.load(process) + horizon.age(self.now).div_f64(state.pace());
         let room = match horizon.is_better_elsewhere(session.id, load) {
             true => horizon.room(session.id, load),
             // Nobody else would be done with it earlier.

@@ -5,12 +5,14 @@
 //! group, is released, or what its session does next. A look at everything follows
 //! - at once when the news turns out to concern others ([`Run::concerns_all`]): a group is lost, a
 //!   session closes, a target stops or has nothing left;
-//! - after as many routine news as it costs itself, so that the cost of each does not grow with
-//!   the number of processes;
-//! - after [`LATER`] at the latest, and whenever something is due by time.
+//! - after half as many routine news as there are processes, so that the cost of each does not grow
+//!   with their number;
+//! - after [`LATER`], or [`LATER_EACH`] for each process where that is more, and whenever something is
+//!   due by time.
 //!
 //! What was put off is late by that much at most, and never forgotten. What a single process is
-//! measured by meanwhile is the horizon of the last look.
+//! measured by meanwhile is the horizon of the last look, and the time since. While everything is looked at nobody else is
+//! served, so the looks have to be rare enough that of a hundred requests not one meets them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,11 +28,16 @@ use crate::timers::hung_at;
 /// Up to so many processes everything is looked at each time.
 const FEW: usize = 256;
 
-/// A look at everything costs about as much as looking at each of so many processes by itself.
-const PROCESSES: usize = 16;
+/// Of so many processes one has to bring news before everything is looked at again. A look costs about
+/// as much as a sixteenth of them by themselves, which makes an eighth more for each piece of news.
+const PROCESSES: usize = 2;
 
-/// How long a look at everything is put off at most.
+/// How long a look at everything is put off at most where that does not take long, ...
 const LATER: Duration = Duration::from_millis(100);
+
+/// ... and for each process where it does. A look takes about 1 us for each of them, so all looks together
+/// take some 500th of the time.
+const LATER_EACH: Duration = Duration::from_micros(512);
 
 /// When everything was looked at last, and what has come since.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +45,10 @@ pub(crate) struct Looks {
     at: Moment,
     /// Routine news since.
     news: usize,
-    /// How many may come before the next look.
+    /// How many may come before the next look, ...
     most: usize,
+    /// ... and how much later that is at most.
+    later: Duration,
     /// The number that was asked for instead of one by the number of processes.
     fixed: Option<usize>,
     /// When something is due at the latest.
@@ -102,8 +111,10 @@ impl Run {
             let by_size = if processes > FEW { processes / PROCESSES } else { 0 };
             let (at, fixed) = (self.now, self.looks.fixed);
             let most = fixed.unwrap_or(by_size);
+            let each = u32::try_from(processes).unwrap_or(u32::MAX);
+            let later = LATER.max(LATER_EACH.saturating_mul(each));
             let due = if self.over { None } else { self.next_due() };
-            self.looks = Looks { at, news: 0, most, fixed, due };
+            self.looks = Looks { at, news: 0, most, later, fixed, due };
         }
     }
 
@@ -126,7 +137,8 @@ impl Run {
             }
         }
         let own = self.process(id).and_then(hung_at).map(|(at, _)| at);
-        self.looks.due = own.into_iter().chain(self.looks.due).chain([self.looks.at + LATER]).min();
+        let later = self.looks.at + self.looks.later;
+        self.looks.due = own.into_iter().chain(self.looks.due).chain([later]).min();
     }
 
     /// Gives a process a group, or releases it when there is none for anybody.
