@@ -29,7 +29,7 @@ pub mod sum;
 use std::sync::Arc;
 
 use multibeam_ledger::node::disk::{NodeId, ReadLog};
-use multibeam_ledger::node::io::{Outgoing, SnapshotOrder};
+use multibeam_ledger::node::io::{Outgoing, OutgoingState};
 use multibeam_proto::aggregator::v1 as wire;
 use multibeam_proto::aggregator::v1::raft_server::{Raft, RaftServer};
 use multibeam_rt::access::Peer;
@@ -44,6 +44,7 @@ pub use connect::{Connect, ConnectError, InMemory};
 pub use event::{PeerEvent, Reply};
 
 use link::Link;
+use send_state::{Parcel, send_state};
 use shared::Shared;
 
 /// The way to the other members; cheap to clone. All calls return at once and may come from any
@@ -128,16 +129,22 @@ impl Peers {
         }
     }
 
-    /// Sends a state, and tells how it went by [`PeerEvent::SnapshotSent`]. One that still goes to
-    /// the same member ends, and nothing more is told of it.
-    pub fn snapshot(&self, order: SnapshotOrder, log: Arc<dyn ReadLog + Send + Sync>) {
-        let to = order.to;
+    /// Has a state made on a thread of its own, sends it, and tells how it went by
+    /// [`PeerEvent::SnapshotSent`]. One that still goes to the same member ends, and nothing more is told
+    /// of it.
+    pub fn snapshot(
+        &self,
+        to: NodeId,
+        make: impl FnOnce() -> OutgoingState + Send + 'static,
+        log: Arc<dyn ReadLog + Send + Sync>,
+    ) {
         let mut table = self.shared.table();
         if let Some(older) = table.states.remove(&to) {
             older.abort();
         }
         let address = table.address(to).cloned();
-        let sending = send_state::send_state(Arc::clone(&self.shared), address, order, log);
+        let parcel = Parcel { make: Box::new(make), log };
+        let sending = send_state(Arc::clone(&self.shared), to, address, parcel);
         let task = self.shared.spawn(format!("state for peer {to}"), sending);
         table.states.insert(to, task);
     }

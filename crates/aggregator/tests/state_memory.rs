@@ -16,7 +16,7 @@ use multibeam_ledger::node::io::Outgoing;
 
 use proxy::{Mode, Proxy};
 use rig::member;
-use source::{Came, Made, order, sent, take_state};
+use source::{Came, Made, sent, state, take_state};
 
 /// 200 MB and more.
 const ENTRIES: u64 = 2000;
@@ -44,7 +44,7 @@ async fn memory_stays_bounded() {
     let bytes: usize = (1..=ENTRIES).map(|index| log.make(index).data.len()).sum();
     assert!(bytes > 200 << 20, "{bytes}");
     let before = memory_kb("VmRSS:");
-    a.peers.snapshot(order(1, 2, ENTRIES), log.clone());
+    a.send_state(state(1, 2, ENTRIES), &log);
     let whole = Came::Whole { entries: ENTRIES, index: ENTRIES };
     assert_eq!(take_state(&mut b, 0, &log).await, whole);
     assert!(sent(&mut a).await);

@@ -1,7 +1,7 @@
 //! The shell of a node: it gives the core its inputs one batch at a time, does its work in the
 //! order given, and answers only what the core lets it answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,7 +46,7 @@ struct Making {
     /// Pieces of work since it was begun.
     turns: u32,
     /// Payloads that have expired since.
-    forgotten: Vec<u64>,
+    forgotten: BTreeSet<u64>,
 }
 
 /// Something for the core.
@@ -381,7 +381,8 @@ impl World {
         }
         self.go_on_compacting(n, done.forget);
         if let Some(compaction) = done.compact {
-            self.nodes[n].making = Some(Making { compaction, turns: 0, forgotten: Vec::new() });
+            self.nodes[n].making =
+                Some(Making { compaction, turns: 0, forgotten: BTreeSet::new() });
         }
     }
 
@@ -396,7 +397,7 @@ impl World {
         }
         let Some(Making { compaction, forgotten, .. }) = aggregator.making.take() else { return };
         let mut compact = compaction.make();
-        compact.keep.retain(|index| !forgotten.contains(index));
+        compact.forget(&forgotten);
         let bytes = compact.state.len() as u64;
         aggregator.disk.put(Op::Compact(compact));
         if let Some(node) = &mut aggregator.node {

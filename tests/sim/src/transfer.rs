@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use multibeam_ledger::node::disk::{LogEntry, NodeId};
 use multibeam_ledger::node::envelope::Received;
-use multibeam_ledger::node::io::{Input, SnapshotOrder};
+use multibeam_ledger::node::io::{Input, OutgoingState, SnapshotOrder};
 
 use crate::aggregator::Inbound;
 use crate::fault::Fault;
@@ -25,7 +25,7 @@ pub(crate) struct Transfer {
 impl World {
     pub(crate) fn begin_transfer(&mut self, from: Host, order: SnapshotOrder) {
         let to = usize::try_from(order.to.0).unwrap_or(1) - 1;
-        let SnapshotOrder { message, state, mut payloads, .. } = order;
+        let OutgoingState { message, state, mut payloads, .. } = order.make();
         // The member says what it has.
         let has = self.nodes[to].disk.commit();
         payloads.retain(|index| *index > has);

@@ -43,7 +43,7 @@ impl Compacting {
     pub(super) async fn made(&mut self) -> Result<(), LedgerError> {
         let Self::Making { state, forgotten } = self else { return std::future::pending().await };
         let (mut compact, _) = state.await.map_err(LedgerError::Thread)?;
-        compact.keep.retain(|index| !forgotten.contains(index));
+        compact.forget(forgotten);
         *self = Self::Writing(compact);
         Ok(())
     }
@@ -53,10 +53,7 @@ impl Compacting {
         match self {
             Self::No => {}
             Self::Making { forgotten, .. } => forgotten.extend(payloads),
-            Self::Writing(compact) => {
-                let gone: BTreeSet<u64> = payloads.iter().copied().collect();
-                compact.keep.retain(|index| !gone.contains(index));
-            }
+            Self::Writing(compact) => compact.forget(&payloads.iter().copied().collect()),
         }
     }
 }

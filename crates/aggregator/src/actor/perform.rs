@@ -70,7 +70,7 @@ impl<D: Disk> Owner<D> {
             peers.send(message);
         }
         for order in snapshots {
-            peers.snapshot(order, self.disk.reader());
+            peers.snapshot(order.to, || order.make(), self.disk.reader());
         }
     }
 

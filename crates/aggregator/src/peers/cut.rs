@@ -4,7 +4,7 @@ use std::error::Error;
 
 use bytes::Bytes;
 use multibeam_ledger::node::disk::{EntryKind, LogEntry, ReadLog};
-use multibeam_ledger::node::io::SnapshotOrder;
+use multibeam_ledger::node::io::OutgoingState;
 use multibeam_proto::aggregator::v1 as wire;
 use multibeam_proto::aggregator::v1::install_request::Part;
 use sha2::{Digest, Sha256};
@@ -53,16 +53,16 @@ impl<F: FnMut(wire::InstallRequest) -> Result<(), CutError>> Cutter<F> {
     pub(super) fn header(
         &mut self,
         config: &PeerConfig,
-        order: &SnapshotOrder,
+        state: &OutgoingState,
     ) -> Result<(), CutError> {
         self.give(Part::Header(wire::InstallHeader {
             group: config.group.clone(),
             from: config.node.0,
-            to: order.to.0,
-            message: order.message.clone(),
-            state_length: order.state.len() as u64,
-            state_sha256: Bytes::copy_from_slice(&Sha256::digest(&order.state)),
-            entries: order.payloads.len() as u64,
+            to: state.to.0,
+            message: state.message.clone(),
+            state_length: state.state.len() as u64,
+            state_sha256: Bytes::copy_from_slice(&Sha256::digest(&state.state)),
+            entries: state.payloads.len() as u64,
         }))
     }
 
@@ -70,16 +70,16 @@ impl<F: FnMut(wire::InstallRequest) -> Result<(), CutError>> Cutter<F> {
     /// time, and what `give` keeps.
     pub(super) fn rest(
         &mut self,
-        order: &SnapshotOrder,
+        state: &OutgoingState,
         has: u64,
         log: &dyn ReadLog,
     ) -> Result<(), CutError> {
-        for piece in multibeam_proto::chunks(order.state.clone()) {
+        for piece in multibeam_proto::chunks(state.state.clone()) {
             self.give(Part::State(piece))?;
         }
         let mut parts = Parts::default();
         let mut entries = 0;
-        for &index in order.payloads.iter().filter(|index| **index > has) {
+        for &index in state.payloads.iter().filter(|index| **index > has) {
             let entry = log.entry(index).map_err(|source| CutError::Read { index, source })?;
             let entry = entry.ok_or(CutError::Gone { index })?;
             entries += 1;

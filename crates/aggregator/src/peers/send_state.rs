@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use multibeam_ledger::node::disk::{NodeId, ReadLog};
-use multibeam_ledger::node::io::SnapshotOrder;
+use multibeam_ledger::node::io::OutgoingState;
 use multibeam_proto::aggregator::v1 as wire;
 use multibeam_proto::aggregator::v1::install_response::Step;
 use multibeam_proto::aggregator::v1::raft_client::RaftClient;
 use multibeam_rt::backoff;
+use multibeam_rt::leisure::{Leisure, at_leisure};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -27,18 +28,25 @@ use super::shared::Shared;
 const PARTS_AHEAD: usize = 2;
 
 /// The log of this member, for the thread that reads it.
-pub(super) type Log = Arc<dyn ReadLog + Send + Sync>;
+type Log = Arc<dyn ReadLog + Send + Sync>;
+
+/// What a member is to get.
+pub(super) struct Parcel {
+    /// Makes the state, which takes long when there are many reports.
+    pub(super) make: Box<dyn FnOnce() -> OutgoingState + Send>,
+    /// Has the payloads.
+    pub(super) log: Log,
+}
 
 /// Sends one state and tells the owner how it went.
 pub(super) async fn send_state(
     shared: Arc<Shared>,
+    to: NodeId,
     address: Option<String>,
-    order: SnapshotOrder,
-    log: Log,
+    parcel: Parcel,
 ) {
-    let to = order.to;
     let sent = match address {
-        Some(address) => attempt(&shared, &address, order, log).await,
+        Some(address) => attempt(&shared, &address, parcel).await,
         None => Err("its address is not known".into()),
     };
     let ok = sent.is_ok();
@@ -69,9 +77,13 @@ fn failed(shared: &Shared, to: NodeId) -> u32 {
 async fn attempt(
     shared: &Arc<Shared>,
     address: &str,
-    order: SnapshotOrder,
-    log: Log,
+    Parcel { make, log }: Parcel,
 ) -> Result<(), ConnectError> {
+    let stops = || "this member stops".into();
+    let (state, _) = tokio::select! {
+        made = at_leisure("state for a member", Leisure::Tenth, make) => made?,
+        () = shared.spawner.drain().requested() => return Err(stops()),
+    };
     // A connection of its own: messages must not wait behind the state.
     let channel = shared.connect(address).await?;
     let client = RaftClient::new(channel).max_encoding_message_size(WIRE_BYTES);
@@ -79,14 +91,14 @@ async fn attempt(
     let (has, receiver_has) = oneshot::channel();
     let moved = Arc::new(AtomicU64::new(0));
     let feed =
-        Feed { config: shared.config.clone(), order, log, receiver_has, moved: moved.clone() };
+        Feed { config: shared.config.clone(), state, log, receiver_has, moved: moved.clone() };
     // Dropped with this future, at the latest.
     let (wanted, unwanted) = oneshot::channel::<()>();
     let feeding = tokio::task::spawn_blocking(move || feed.run(&parts, unwanted));
     let call = Call { shared, moved: &moved };
     let sent = tokio::select! {
         sent = call.run(client, outgoing, has) => sent,
-        () = shared.spawner.drain().requested() => Err("this member stops".into()),
+        () = shared.spawner.drain().requested() => Err(stops()),
     };
     drop(wanted);
     match (sent, feeding.await) {
@@ -101,7 +113,7 @@ async fn attempt(
 /// What runs where blocking is allowed.
 struct Feed {
     config: PeerConfig,
-    order: SnapshotOrder,
+    state: OutgoingState,
     log: Log,
     receiver_has: oneshot::Receiver<u64>,
     moved: Arc<AtomicU64>,
@@ -129,9 +141,9 @@ impl Feed {
             self.moved.fetch_add(1, Ordering::Relaxed);
             Ok(())
         });
-        cutter.header(&self.config, &self.order)?;
+        cutter.header(&self.config, &self.state)?;
         let has = self.receiver_has.blocking_recv().map_err(|_| CutError::Unwanted)?;
-        cutter.rest(&self.order, has, &*self.log)
+        cutter.rest(&self.state, has, &*self.log)
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use multibeam_aggregator::peers::{Connect, PeerConfig, PeerEvent, Peers};
 use multibeam_aggregator::store::Acquaintances;
-use multibeam_ledger::node::disk::NodeId;
-use multibeam_ledger::node::io::Outgoing;
+use multibeam_ledger::node::disk::{NodeId, ReadLog};
+use multibeam_ledger::node::io::{Outgoing, OutgoingState};
 use multibeam_proto::aggregator::v1::raft_client::RaftClient;
 use multibeam_rt::access::RequireRole;
 use multibeam_rt::backoff::Backoff;
@@ -88,6 +88,14 @@ impl Member {
     pub(crate) fn send(&self, to: u64, number: u64) {
         let message = message(HEARTBEAT, self.node.0, to, number);
         self.peers.send(Outgoing { to: NodeId(to), message });
+    }
+
+    /// Sends a state whose payloads are in `log`.
+    pub(crate) fn send_state<L>(&self, state: OutgoingState, log: &Arc<L>)
+    where
+        L: ReadLog + Send + Sync + 'static,
+    {
+        self.peers.snapshot(state.to, || state, log.clone());
     }
 
     /// The next event, whatever it is.

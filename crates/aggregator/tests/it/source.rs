@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use multibeam_aggregator::peers::PeerEvent;
 use multibeam_ledger::node::disk::{EntryKind, LogEntry, NodeId, ReadLog};
-use multibeam_ledger::node::io::SnapshotOrder;
+use multibeam_ledger::node::io::OutgoingState;
 
 use crate::rig::{Member, SNAPSHOT, message};
 
@@ -49,8 +49,8 @@ impl ReadLog for Made {
 }
 
 /// A state for member `to` that refers to the first `entries` entries.
-pub(crate) fn order(from: u64, to: u64, entries: u64) -> SnapshotOrder {
-    SnapshotOrder {
+pub(crate) fn state(from: u64, to: u64, entries: u64) -> OutgoingState {
+    OutgoingState {
         to: NodeId(to),
         message: message(SNAPSHOT, from, to, entries),
         state: vec![7; 3 << 20].into(),

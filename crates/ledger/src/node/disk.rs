@@ -10,7 +10,7 @@
 //!   ·    · ·   ·       [#############################]
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 
@@ -140,6 +140,13 @@ pub struct Compact {
     /// Entries from the old beginning of the log up to the new one (exclusive) that stay for their
     /// payloads, in order. The others between these may go; what was kept before stays.
     pub keep: Vec<u64>,
+}
+
+impl Compact {
+    /// These payloads have expired meanwhile: their entries need not stay.
+    pub fn forget(&mut self, payloads: &BTreeSet<u64>) {
+        self.keep.retain(|index| !payloads.contains(index));
+    }
 }
 
 /// A state that came from another node has replaced everything. Its payloads were staged before.

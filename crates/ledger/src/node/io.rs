@@ -9,6 +9,7 @@ use super::compact::Compaction;
 use super::disk::{Install, NodeId, Write};
 use super::envelope::Received;
 use super::members::{MemberChange, MemberRefusal};
+use crate::Ledger;
 
 /// Tells the answer to one question from those to others. Chosen by who asks, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,9 +118,32 @@ pub struct Outgoing {
     pub message: Bytes,
 }
 
-/// A member is too far behind for single entries: it gets the state and the payloads.
+/// A member is too far behind for single entries: it gets the state and the payloads. To make the state
+/// out as bytes takes long when there are many reports, so that is left to whoever has the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotOrder {
+    /// The member.
+    pub to: NodeId,
+    pub(super) message: Bytes,
+    pub(super) ledger: Ledger,
+}
+
+impl SnapshotOrder {
+    /// What the member is to be given. [`Input::SnapshotSent`] follows when it has that, or does not get it.
+    #[must_use]
+    pub fn make(self) -> OutgoingState {
+        OutgoingState {
+            to: self.to,
+            message: self.message,
+            state: self.ledger.snapshot().into(),
+            payloads: self.ledger.payloads(..),
+        }
+    }
+}
+
+/// What a [`SnapshotOrder`] comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingState {
     /// The member.
     pub to: NodeId,
     /// The message that goes with it, to be given to that node's [`Input::Snapshot`].

@@ -368,9 +368,7 @@ impl<L: ReadLog> Node<L> {
                 .expect("writing to memory cannot fail and every field has a value")
                 .into();
             if snapshot {
-                let state = self.ledger.snapshot().into();
-                let payloads = self.ledger.payloads(..);
-                snapshots.push(SnapshotOrder { to, message, state, payloads });
+                snapshots.push(SnapshotOrder { to, message, ledger: self.ledger.clone() });
             } else {
                 send.push(Outgoing { to, message });
             }

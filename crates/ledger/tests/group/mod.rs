@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use multibeam_ledger::node::disk::{NodeId, Recovered};
 use multibeam_ledger::node::envelope::Received;
-use multibeam_ledger::node::io::{Answer, Input, Outgoing, SnapshotOrder, Ticket};
+use multibeam_ledger::node::io::{Answer, Input, Outgoing, OutgoingState, SnapshotOrder, Ticket};
 use multibeam_ledger::node::members::Member;
 use multibeam_ledger::node::{Compaction, Node, NodeConfig, NodeError, founding};
 use multibeam_model::Moment;
@@ -173,18 +173,20 @@ impl Group {
     /// Brings a state to the member it is for.
     fn carry(&mut self, from: NodeId, order: SnapshotOrder) {
         use multibeam_ledger::node::disk::ReadLog as _;
-        let ok = !self.cut.contains(&from) && !self.cut.contains(&order.to);
-        if ok && self.nodes.contains_key(&order.to) {
+        let member = order.to;
+        let ok = !self.cut.contains(&from) && !self.cut.contains(&member);
+        if ok && self.nodes.contains_key(&member) {
             self.snapshots += 1;
+            let OutgoingState { to, message, state, payloads } = order.make();
             let source = self.disks[&from].clone();
-            let disk = self.disks[&order.to].clone();
+            let disk = self.disks[&to].clone();
             let has = disk.hard().commit;
-            let payloads = order.payloads.iter().filter(|index| **index > has);
+            let payloads = payloads.iter().filter(|index| **index > has);
             disk.stage(payloads.map(|index| source.entry(*index).unwrap().unwrap()));
-            let message = Received::decode(&order.message).unwrap();
-            self.handle(order.to, Input::Snapshot { message, state: order.state.to_vec() });
+            let message = Received::decode(&message).unwrap();
+            self.handle(to, Input::Snapshot { message, state: state.to_vec() });
         }
-        self.handle(from, Input::SnapshotSent { to: order.to, ok });
+        self.handle(from, Input::SnapshotSent { to: member, ok });
     }
 
     /// Turns the clock by so many ticks.
