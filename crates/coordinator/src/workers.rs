@@ -121,7 +121,7 @@ impl Workers {
         number == 0 || worker.inbox.accept(number)
     }
 
-    /// Sends something that has to arrive.
+    /// Sends something that has to arrive, if the worker understands it.
     pub(crate) fn send(
         &mut self,
         to: &WorkerId,
@@ -129,10 +129,13 @@ impl Workers {
         contexts: Vec<String>,
     ) {
         if let Some(worker) = self.known.get_mut(to) {
-            if let CoordinatorMessage::Process { run, process, order: ProcessOrder::Start(_) } =
-                &message
-            {
-                worker.processes.insert((run.clone(), *process));
+            if let CoordinatorMessage::Process { run, process, order } = &message {
+                if order.format() > worker.hello.format {
+                    return;
+                }
+                if matches!(order, ProcessOrder::Start(_)) {
+                    worker.processes.insert((run.clone(), *process));
+                }
             }
             let number = worker.outbox.push((message.clone(), contexts.clone()));
             worker.put(message, contexts, number);

@@ -67,6 +67,9 @@ pub enum WorkerMessage {
     },
 }
 
+/// The newest orders that workers of this version understand, see [`ProcessOrder::format`].
+pub const ORDER_FORMAT: u32 = 1;
+
 /// Who a worker is and what it offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
@@ -82,6 +85,8 @@ pub struct Hello {
     pub host: String,
     /// Suite processes it still runs, by run: after a broken stream both sides compare.
     pub processes: Vec<(RunId, ProcessId)>,
+    /// The newest orders it understands: [`ORDER_FORMAT`] of its version.
+    pub format: u32,
 }
 
 /// What discovery found on one worker.
@@ -311,6 +316,22 @@ pub enum ProcessOrder {
     },
     /// End it.
     Stop(StopHow),
+}
+
+impl ProcessOrder {
+    /// What a worker has to understand to be given it. One that does not is spared the order, so an order
+    /// of a newer format must be one that a run can do without.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        match self {
+            Self::Start(_)
+            | Self::HandOut { .. }
+            | Self::NoMoreGroups
+            | Self::SerialPhase { .. }
+            | Self::Stop(_) => 0,
+            Self::TakeBack { .. } => 1,
+        }
+    }
 }
 
 /// How a process is ended; a later one replaces an earlier one.

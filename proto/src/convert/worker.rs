@@ -106,6 +106,7 @@ impl From<Hello> for wire::Hello {
             slots: hello.slots,
             epoch: hello.epoch.0,
             host: hello.host,
+            format: hello.format,
             processes: hello.processes.into_iter().map(Into::into).collect(),
         }
     }
@@ -119,6 +120,7 @@ impl FromWire<wire::Hello> for Hello {
             slots: wire.slots,
             epoch: Epoch(wire.epoch),
             host: wire.host,
+            format: wire.format,
             processes: list(wire.processes, &at, "processes")?,
         })
     }

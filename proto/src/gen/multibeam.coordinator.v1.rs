@@ -87,6 +87,9 @@ pub struct Hello {
     /// Suite processes it still runs.
     #[prost(message, repeated, tag = "6")]
     pub processes: ::prost::alloc::vec::Vec<RunProcess>,
+    /// The newest orders it understands: 1 with TakeBack, 0 without.
+    #[prost(uint32, tag = "7")]
+    pub format: u32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Heartbeat {

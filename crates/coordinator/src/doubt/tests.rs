@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use multibeam_model::link::{CoordinatorMessage, Hello, ProcessOrder, StartProcess};
+use multibeam_model::link::{CoordinatorMessage, Hello, ORDER_FORMAT, ProcessOrder, StartProcess};
 use multibeam_model::record::{
     AttemptRecord, AttemptState, GroupRecord, ProcessRecord, SessionRecord,
 };
@@ -82,6 +82,7 @@ fn hello(name: &str) -> Hello {
         epoch: Epoch(1),
         host: "h".into(),
         processes: Vec::new(),
+        format: ORDER_FORMAT,
     }
 }
 

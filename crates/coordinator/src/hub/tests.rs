@@ -6,9 +6,12 @@ mod waits;
 use std::collections::{BTreeMap, BTreeSet};
 
 use multibeam_model::adopt::AdoptedProcess;
+use multibeam_model::link::{ORDER_FORMAT, ProcessOrder};
 use multibeam_model::record::{CatalogRecord, PayloadRef};
 use multibeam_model::run::{ClusterSpec, RunSpec, SuiteSpec, TargetSpec};
-use multibeam_model::{ProcessId, ProcessNumber, SessionId, TargetId, Timestamp};
+use multibeam_model::{
+    AttemptId, GroupId, ProcessId, ProcessNumber, SessionId, TargetId, Timestamp,
+};
 use multibeam_proto::coordinator::v1 as wire;
 use multibeam_rt::access::Peer;
 use multibeam_rt::identity::{Identity, Role};
@@ -39,30 +42,28 @@ fn worker(name: &str) -> WorkerId {
     WorkerId(name.into())
 }
 
-fn connect(hub: &mut Task, name: &str, cluster: &str) {
-    let (sender, _) = mpsc::channel(64);
-    let hello = Hello {
-        worker: worker(name),
+fn a_hello(cluster: &str) -> Hello {
+    Hello {
+        worker: worker("w"),
         cluster: cluster.into(),
         slots: 1,
         epoch: Epoch(1),
         host: "h".into(),
         processes: Vec::new(),
-    };
+        format: ORDER_FORMAT,
+    }
+}
+
+fn connect(hub: &mut Task, name: &str, cluster: &str) {
+    let (sender, _) = mpsc::channel(64);
+    let hello = Hello { worker: worker(name), ..a_hello(cluster) };
     hub.handle(ToHub::Connected { hello, stream: 1, sender });
 }
 
 /// Connects a worker and gives what is sent to it.
 fn listen(hub: &mut Task, name: &str) -> mpsc::Receiver<Result<wire::CoordinatorMessage, Status>> {
     let (sender, stream) = mpsc::channel(64);
-    let hello = Hello {
-        worker: worker(name),
-        cluster: "a".into(),
-        slots: 1,
-        epoch: Epoch(1),
-        host: "h".into(),
-        processes: Vec::new(),
-    };
+    let hello = Hello { worker: worker(name), ..a_hello("a") };
     hub.handle(ToHub::Connected { hello, stream: 1, sender });
     stream
 }
@@ -103,6 +104,29 @@ async fn leases_are_granted_only_while_the_office_is_confirmed() {
     confirmed.send_replace(Instant::now());
     say(&mut hub, "w", 0, beat());
     assert_eq!(sent(&mut stream), granted());
+}
+
+#[tokio::test]
+async fn an_order_that_a_worker_does_not_understand_is_not_sent() {
+    let mut hub = hub();
+    let mut stream = listen(&mut hub, "new");
+    let (sender, mut older) = mpsc::channel(64);
+    let hello = Hello { worker: worker("old"), format: 0, ..a_hello("a") };
+    hub.handle(ToHub::Connected { hello, stream: 1, sender });
+    let (target, group) = (TargetId(0), GroupId(3));
+    let attempt = AttemptId { target, group, number: 1 };
+    let process = a_process().process;
+    let order = |order| CoordinatorMessage::Process { run: "r".into(), process, order };
+    let orders = [ProcessOrder::HandOut { attempt }, ProcessOrder::TakeBack { attempt }].map(order);
+    for (name, stream, understood) in
+        [("new", &mut stream, &orders[..]), ("old", &mut older, &orders[..1])]
+    {
+        let _ = sent(stream);
+        for order in &orders {
+            hub.workers.send(&worker(name), order.clone(), Vec::new());
+        }
+        assert_eq!(sent(stream), understood, "{name}");
+    }
 }
 
 #[tokio::test]

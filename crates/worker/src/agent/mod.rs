@@ -25,7 +25,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use multibeam_model::link::{CoordinatorMessage, Hello, WorkerMessage};
+use multibeam_model::link::{CoordinatorMessage, Hello, ORDER_FORMAT, WorkerMessage};
 use multibeam_model::{Epoch, WorkerId};
 use multibeam_proto::aggregator::v1::ledger_client::LedgerClient;
 use multibeam_proto::coordinator::v1::coordinator_client::CoordinatorClient;
@@ -197,6 +197,7 @@ impl Agent {
             epoch: self.runs.epoch().unwrap_or(Epoch(0)),
             host: self.config.host.clone(),
             processes: self.runs.processes(),
+            format: ORDER_FORMAT,
         }
     }
 }

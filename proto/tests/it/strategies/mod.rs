@@ -96,14 +96,16 @@ fn fact() -> impl Strategy<Value = SessionFact> {
 }
 
 fn hello() -> impl Strategy<Value = Hello> {
-    ((text(), text(), any::<u32>(), any::<u64>(), text()), vec((run(), process()), 0..4)).prop_map(
-        |((worker, cluster, slots, epoch, host), processes)| Hello {
+    let processes = vec((run(), process()), 0..4);
+    ((text(), text(), any::<u32>(), any::<u64>(), text()), processes, any::<u32>()).prop_map(
+        |((worker, cluster, slots, epoch, host), processes, format)| Hello {
             worker: WorkerId(worker),
             cluster,
             slots,
             epoch: Epoch(epoch),
             host,
             processes,
+            format,
         },
     )
 }

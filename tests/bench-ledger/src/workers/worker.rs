@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fastrand::Rng;
 use multibeam_model::link::{
-    CoordinatorMessage, Hello, Prepared, ProcessNews, ProcessOrder, WorkerMessage,
+    CoordinatorMessage, Hello, ORDER_FORMAT, Prepared, ProcessNews, ProcessOrder, WorkerMessage,
 };
 use multibeam_model::relay::Inbox;
 use multibeam_model::{AttemptId, Epoch, Moment, ProcessId, RunId, SpecIndex, SpecState, WorkerId};
@@ -293,5 +293,6 @@ pub(super) fn hello(number: usize, cluster: &str, slots: u32) -> Hello {
         epoch: Epoch(0),
         host: "bench".to_owned(),
         processes: Vec::new(),
+        format: ORDER_FORMAT,
     }
 }
