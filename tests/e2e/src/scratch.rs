@@ -10,6 +10,7 @@ use crate::program::{Ended, Program};
 use crate::results::Results;
 use crate::runfile::RunFile;
 use crate::trace::{self, Line};
+use crate::wait::wait_for;
 
 /// A directory with everything that one test makes: run files, results, caches, traces. It goes
 /// with its owner, except when the owner panics: then its path is printed.
@@ -131,6 +132,12 @@ impl Scratch {
     #[must_use]
     pub fn trace(&self, cluster: &str) -> Vec<Line> {
         trace::read(&self.path.join(format!("{cluster}.trace")))
+    }
+
+    /// Waits until a spec has begun on a cluster.
+    pub fn wait_for_a_spec(&self, cluster: &str) {
+        let begun = |line: &Line| line.event == "start";
+        wait_for("a spec", || self.trace(cluster).iter().any(begun).then_some(()));
     }
 }
 

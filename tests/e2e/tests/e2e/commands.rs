@@ -226,7 +226,7 @@ fn one_ctrl_c_lets_specs_clean_up() {
     let file = file.set(&["suite", "focus"], serde_json::json!(["hangs and listens"]));
     let file = scratch.run_file("run.yaml", file);
     let run = scratch.start(["run", "--plain", "-f", file.to_str().unwrap()]);
-    wait_for("the spec", || scratch.trace("a").iter().any(|l| l.event == "start").then_some(()));
+    scratch.wait_for_a_spec("a");
     run.signal(Signal::SIGINT);
     let _ = run.wait().expect(2);
     let lines = scratch.trace("a");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use multibeam_e2e::{Ended, RunFile, Scratch, suites, wait_for, zoo};
+use multibeam_e2e::{Ended, RunFile, Scratch, suites, zoo};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ fn what_was_planned_stands_beside_what_it_took() {
     let file = scratch.run_file("run.yaml", file);
     let run = scratch.start(["run", "--plain", "-f", file.to_str().unwrap()]);
     run.wait_for_output("planned: ");
-    wait_for("the spec", || scratch.trace("a").iter().any(|l| l.event == "start").then_some(()));
+    scratch.wait_for_a_spec("a");
     run.signal(Signal::SIGINT);
     let ended = run.wait().expect(2);
     assert!(ended.stdout.contains("\nplanned "), "{}", ended.stdout);
