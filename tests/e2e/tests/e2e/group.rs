@@ -110,3 +110,18 @@ fn a_member_is_replaced_in_the_middle_of_a_run() {
     let _ = run.wait().expect(0);
     assert_whole(&system);
 }
+
+#[test]
+fn who_adds_a_member_that_does_not_come_learns_why_that_may_be() {
+    let system = System::start();
+    let nobody = system.urls[3].clone();
+    let mut args = words(&["aggregator", "add", "4", &nobody]);
+    args.extend(system.at_aggregators());
+    args.extend(certificate("aggregator-one"));
+    let adding = system.scratch.start(args);
+    let hint = "the number of one that was removed is used up";
+    wait_for("the hint", || adding.stderr().contains(hint).then_some(()));
+    let _ = system.change(&["aggregator", "remove", "4"], 0);
+    let ended = adding.wait().expect(4);
+    assert!(ended.stderr.contains("member 4 was removed meanwhile"), "{}", ended.stderr);
+}

@@ -22,8 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The same for somebody who only looks.
 const LOOKING_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often a new member is looked at.
+/// How often a new member is looked at, ...
 const LOOK: Duration = Duration::from_millis(500);
+
+/// ... and how many times in a row it may stand where it stood before the user learns why that may be.
+const STILL: u32 = 20;
 
 type Client = GroupClient<Endpoints>;
 
@@ -61,20 +64,39 @@ pub(super) async fn add(
     if no_wait {
         return Ok(());
     }
-    loop {
-        let list = members(&client).await?;
-        match list.members.iter().find(|member| member.node == node) {
-            Some(member) if member.votes => break,
-            Some(member) => {
-                let matched = member.matched();
-                eprintln!("member {node} has {matched} of {} entries", list.commit);
-            }
-            None => {}
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+    until_it_votes(&client, node).await?;
     println!("member {node} votes");
     Ok(())
+}
+
+/// Waits until a new member has a vote, and says how far it is whenever that changes.
+async fn until_it_votes(client: &Client, node: u64) -> Result<(), Exit> {
+    let (mut seen, mut still) = (None, 0);
+    loop {
+        let list = members(client).await?;
+        let Some(member) = list.members.iter().find(|member| member.node == node) else {
+            eprintln!("error: member {node} was removed meanwhile");
+            return Err(Exit::ENVIRONMENT);
+        };
+        if member.votes {
+            return Ok(());
+        }
+        let matched = member.matched();
+        still = if seen == Some(matched) { still + 1 } else { 0 };
+        if still == 0 {
+            eprintln!("member {node} has {matched} of {} entries", list.commit);
+        } else if still == STILL {
+            let waited = (LOOK * STILL).as_secs();
+            eprintln!("nothing of member {node} was heard for {waited} s; still waiting");
+            eprintln!(
+                "  (hint: it has to run with --join, be reached at {}, and never have been a member before: \
+                 the number of one that was removed is used up)",
+                member.address
+            );
+        }
+        seen = Some(matched);
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 pub(super) async fn remove(place: &MembersPlace, node: u64, force: bool) -> Result<(), Exit> {
