@@ -128,7 +128,7 @@ impl Run {
         let pace = self.target(target)?.pace();
         let worth = |it: &Behind| it.reach.saturating_sub(own).mul_f64(pace) > WORTH;
         if !behind.last().is_some_and(worth)
-            || horizon.is_better_elsewhere(session.id, Duration::ZERO)
+            || horizon.is_better_elsewhere(session.id, Duration::ZERO, Duration::ZERO)
         {
             return None;
         }

@@ -11,7 +11,7 @@
 //!   earlier; when the last process of its session is at that point, the session *leaves* the pool
 //!   to the others and goes on to its serial share.
 //!
-//! The horizon is found anew for each round of hand-outs, so a wrong estimate moves it as soon as
+//! The horizon is found anew whenever everything is looked at, so a wrong estimate moves it as soon as
 //! it shows. Only estimates are compared, with each other: a common factor does not matter.
 
 use std::collections::BTreeMap;
@@ -79,10 +79,19 @@ impl Horizon {
         self.crew
     }
 
-    /// Whether another session could be done with any group earlier.
-    pub(crate) fn is_better_elsewhere(&self, session: SessionId, load: Duration) -> bool {
+    /// Whether another session could be done with any group earlier. Nobody can be free before now,
+    /// which is so long after the horizon was found.
+    pub(crate) fn is_better_elsewhere(
+        &self,
+        session: SessionId,
+        load: Duration,
+        now: Duration,
+    ) -> bool {
         let reach = self.reach(session, load);
-        self.free.iter().any(|(other, free)| *other != session && *free < reach)
+        let earlier = |(other, free): (&SessionId, &Duration)| {
+            *other != session && self.reach(*other, now).max(*free) < reach
+        };
+        self.free.iter().any(earlier)
     }
 
     /// When a process with this load is done, and its session with its serial share.
@@ -168,7 +177,7 @@ impl Run {
             return false;
         };
         live.all(|process| process.is_empty() && (process.wants || process.released))
-            && horizon.is_better_elsewhere(session.id, Duration::ZERO)
+            && horizon.is_better_elsewhere(session.id, Duration::ZERO, Duration::ZERO)
             && state.fitting(horizon.room(session.id, Duration::ZERO)).next().is_none()
             && !self.open_share(session).is_empty()
     }

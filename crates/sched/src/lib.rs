@@ -61,6 +61,8 @@ mod share;
 mod target;
 mod timers;
 
+use std::time::Duration;
+
 use multibeam_model::adopt::AdoptedProcess;
 use multibeam_model::command::{Decision, Refusal};
 use multibeam_model::event::What;
@@ -299,10 +301,10 @@ impl Scheduler {
         self.run.over
     }
 
-    /// Has everything looked at only after so many routine news of processes, as in a run with many
-    /// processes, however few there are: for simulations, whose worlds are small.
-    pub fn look_seldom(&mut self, news: usize) {
-        self.run.looks.every(news);
+    /// Has everything looked at only after so many routine news of processes, or so much time, as in a
+    /// run with many processes, however few there are: for simulations, whose worlds are small.
+    pub fn look_seldom(&mut self, news: usize, later: Duration) {
+        self.run.looks.every(news, later);
     }
 
     /// Whether a look at everything is put off until [`Scheduler::next_deadline`] or later news.

@@ -103,8 +103,9 @@ impl Run {
         }
         let crowd = self.takes(session, process)?;
         // Counted from when the horizon was found, as everything in it.
-        let load = self.load(process) + horizon.age(self.now).div_f64(state.pace());
-        let room = match horizon.is_better_elsewhere(session.id, load) {
+        let now = horizon.age(self.now).div_f64(state.pace());
+        let load = now + self.load(process);
+        let room = match horizon.is_better_elsewhere(session.id, load, now) {
             true => horizon.room(session.id, load),
             // Nobody else would be done with it earlier.
             false => Duration::MAX,

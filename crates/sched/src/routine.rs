@@ -7,12 +7,13 @@
 //!   session closes, a target stops or has nothing left;
 //! - after half as many routine news as there are processes, so that the cost of each does not grow
 //!   with their number;
-//! - after [`LATER`], or [`LATER_EACH`] for each process where that is more, and whenever something is
-//!   due by time.
+//! - after [`EACH`] for each process, [`MOST`] at most; after [`SOON`] where somebody waits for it;
+//!   and whenever something is due by time.
 //!
 //! What was put off is late by that much at most, and never forgotten. What a single process is
-//! measured by meanwhile is the horizon of the last look, and the time since. While everything is looked at nobody else is
-//! served, so the looks have to be rare enough that of a hundred requests not one meets them.
+//! measured by meanwhile is the horizon of the last look, and the time since. While everything is
+//! looked at nobody else is served, so the looks have to be rare enough that of a hundred requests
+//! not one meets them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,12 +33,14 @@ const FEW: usize = 256;
 /// as much as a sixteenth of them by themselves, which makes an eighth more for each piece of news.
 const PROCESSES: usize = 2;
 
-/// How long a look at everything is put off at most where that does not take long, ...
-const LATER: Duration = Duration::from_millis(100);
+/// How long a look at everything is put off for each process, which costs it 1 us, ...
+const EACH: Duration = Duration::from_micros(512);
 
-/// ... and for each process where it does. A look takes about 1 us for each of them, so all looks together
-/// take some 500th of the time.
-const LATER_EACH: Duration = Duration::from_micros(512);
+/// ... how long at most, ...
+const MOST: Duration = Duration::from_secs(1);
+
+/// ... and where a process has nothing to do, or a group came back for one.
+const SOON: Duration = Duration::from_millis(100);
 
 /// When everything was looked at last, and what has come since.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +52,8 @@ pub(crate) struct Looks {
     most: usize,
     /// ... and how much later that is at most.
     later: Duration,
-    /// The number that was asked for instead of one by the number of processes.
-    fixed: Option<usize>,
+    /// Both, where they were asked for instead of those by the number of processes.
+    fixed: Option<(usize, Duration)>,
     /// When something is due at the latest.
     pub(crate) due: Option<Moment>,
 }
@@ -60,15 +63,16 @@ pub(crate) struct Looks {
 impl Looks {
     /// Whether one more piece of routine news may be taken in without a look at everything.
     fn may_wait(&self, now: Moment) -> bool {
-        self.news < self.most && self.due.is_none_or(|due| now < due)
+        let is_recent = now < self.at + self.later;
+        self.news < self.most && is_recent && self.due.is_none_or(|due| now < due)
     }
 
     pub(crate) fn puts_off(&self) -> bool {
         self.news > 0
     }
 
-    pub(crate) fn every(&mut self, news: usize) {
-        self.fixed = Some(news);
+    pub(crate) fn every(&mut self, news: usize, later: Duration) {
+        self.fixed = Some((news, later));
     }
 }
 
@@ -96,6 +100,13 @@ pub(crate) fn routine(input: &Input) -> Option<ProcessId> {
     routine.then_some(*process)
 }
 
+/// How many routine news may come between two looks with so many processes, and how much time.
+fn put_off(processes: usize) -> (usize, Duration) {
+    let news = if processes > FEW { processes / PROCESSES } else { 0 };
+    let processes = u32::try_from(processes).unwrap_or(u32::MAX);
+    (news, EACH.saturating_mul(processes).min(MOST))
+}
+
 impl Run {
     /// Does what is due after an input: everywhere, or where the input came from.
     pub(crate) fn look(&mut self, from: Option<ProcessId>) {
@@ -108,11 +119,8 @@ impl Run {
             self.concerns_all = false;
             let lives = self.sessions.values().map(|session| session.live.len());
             let processes: usize = lives.sum();
-            let by_size = if processes > FEW { processes / PROCESSES } else { 0 };
             let (at, fixed) = (self.now, self.looks.fixed);
-            let most = fixed.unwrap_or(by_size);
-            let each = u32::try_from(processes).unwrap_or(u32::MAX);
-            let later = LATER.max(LATER_EACH.saturating_mul(each));
+            let (most, later) = fixed.unwrap_or_else(|| put_off(processes));
             let due = if self.over { None } else { self.next_due() };
             self.looks = Looks { at, news: 0, most, later, fixed, due };
         }
@@ -139,6 +147,20 @@ impl Run {
         let own = self.process(id).and_then(hung_at).map(|(at, _)| at);
         let later = self.looks.at + self.looks.later;
         self.looks.due = own.into_iter().chain(self.looks.due).chain([later]).min();
+        let Some(process) = self.process(id) else { return };
+        let (idle, behind) = (process.is_idle(), process.behind().is_some());
+        if let Some(session) = self.sessions.get_mut(&id.session) {
+            session.behind |= behind;
+        }
+        if idle {
+            self.look_soon();
+        }
+    }
+
+    /// Somebody waits for what only a look at everything brings.
+    pub(crate) fn look_soon(&mut self) {
+        let soon = self.now + SOON;
+        self.looks.due = Some(self.looks.due.map_or(soon, |due| due.min(soon)));
     }
 
     /// Gives a process a group, or releases it when there is none for anybody.

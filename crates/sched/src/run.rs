@@ -408,8 +408,11 @@ impl Run {
     pub(crate) fn put_back(&mut self, attempt: AttemptId, process: ProcessId) {
         let asked = self.process(process).is_some_and(|it| it.asked_back(attempt).is_some());
         self.detach(attempt, process, false);
-        // That it was asked back says nothing against the group, and who waits for it is looked at soon.
-        self.concerns_all |= !asked;
+        // That it was asked back says nothing against the group; who waits for it is looked at soon.
+        match asked {
+            true => self.look_soon(),
+            false => self.concerns_all = true,
+        }
         let session = self.sessions.get(&process.session).filter(|_| !asked);
         let progress = session.map(|session| session.progress);
         let Some(target) = self.targets.get_mut(&attempt.target) else {

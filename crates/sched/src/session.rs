@@ -43,7 +43,7 @@ pub(crate) struct Session {
     pub(crate) closing: bool,
     /// It leaves the rest of the pool to other clusters.
     pub(crate) leaves: bool,
-    /// A group waits behind another one, as of the last look.
+    /// A group waits behind another one, or has since the last look.
     pub(crate) behind: bool,
     /// How long its process 1 took from the order to start to its first group.
     pub(crate) start_up: Option<Duration>,

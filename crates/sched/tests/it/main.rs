@@ -5,6 +5,7 @@ mod crowds;
 mod hopeless;
 mod recall;
 mod rig;
+mod routine;
 mod scenarios;
 mod sim;
 mod simulation;

@@ -50,7 +50,7 @@ impl World {
         let shape = self.setting.shape.clone();
         let mut scheduler = Scheduler::new(shape, Some(recovered));
         if let Some(news) = self.setting.seldom {
-            scheduler.look_seldom(news);
+            scheduler.look_seldom(news, Duration::from_millis(400) * news as u32);
         }
         let run = ActiveRun {
             scheduler,

@@ -117,6 +117,20 @@ impl Rig {
         self.ledger.targets = known;
     }
 
+    /// Everything is looked at after a minute, or when it has to be before.
+    pub(crate) fn look_seldom(&mut self) {
+        self.sched.look_seldom(1_000, Duration::from_secs(60));
+    }
+
+    /// Waits until something is due, and says how long that was.
+    pub(crate) fn wait_until_due(&mut self) -> Duration {
+        let due = self.sched.next_deadline().expect("something is due");
+        let waited = due.since(self.now);
+        self.now = due;
+        self.tell(Input::Tick);
+        waited
+    }
+
     /// The record shows that an attempt cannot have begun.
     pub(crate) fn unbegun(&mut self, of: &str) {
         self.ledger.queued.insert(attempt(of));

@@ -106,7 +106,7 @@ impl World {
     pub(super) fn begin_scheduler(&mut self, past: Option<Recovered>) {
         self.sched = Scheduler::new(self.setting.shape.clone(), past);
         if let Some(news) = self.seldom {
-            self.sched.look_seldom(news);
+            self.sched.look_seldom(news, Duration::from_millis(400) * news as u32);
         }
     }
 
