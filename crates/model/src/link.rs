@@ -319,8 +319,8 @@ pub enum ProcessOrder {
 }
 
 impl ProcessOrder {
-    /// What a worker has to understand to be given it. One that does not is spared the order, so an order
-    /// of a newer format must be one that a run can do without.
+    /// What a worker has to understand to be given it. One that does not is not sent it, and whoever gave
+    /// the order does not learn that, so an order of a newer format must be one that a run can do without.
     #[must_use]
     pub fn format(&self) -> u32 {
         match self {

@@ -7,6 +7,7 @@ use std::process::Command;
 #[test]
 fn nothing_that_was_answered_is_lost() {
     let bench = Path::new(env!("CARGO_BIN_EXE_multibeam-bench-ledger"));
+    // As it was built last: by all tests, or by hand.
     let multibeam = bench.with_file_name("multibeam");
     assert!(multibeam.exists(), "{} is missing (hint: build the workspace)", multibeam.display());
     let mut trial = Command::new(bench);

@@ -30,10 +30,13 @@ const PARTS_AHEAD: usize = 2;
 /// The log of this member, for the thread that reads it.
 type Log = Arc<dyn ReadLog + Send + Sync>;
 
+/// Makes a state.
+type Make = Box<dyn FnOnce() -> OutgoingState + Send>;
+
 /// What a member is to get.
 pub(super) struct Parcel {
     /// Makes the state, which takes long when there are many reports.
-    pub(super) make: Box<dyn FnOnce() -> OutgoingState + Send>,
+    pub(super) make: Make,
     /// Has the payloads.
     pub(super) log: Log,
 }
@@ -80,8 +83,8 @@ async fn attempt(
     Parcel { make, log }: Parcel,
 ) -> Result<(), ConnectError> {
     let stops = || "this member stops".into();
-    let (state, _) = tokio::select! {
-        made = at_leisure("state for a member", Leisure::Tenth, make) => made?,
+    let state = tokio::select! {
+        made = made(shared, make) => made?,
         () = shared.spawner.drain().requested() => return Err(stops()),
     };
     // A connection of its own: messages must not wait behind the state.
@@ -108,6 +111,16 @@ async fn attempt(
         }
         (Err(error), _) => Err(error),
     }
+}
+
+/// Makes a state out, when the one before is made.
+async fn made(shared: &Shared, make: Make) -> Result<OutgoingState, ConnectError> {
+    let turn = Arc::clone(&shared.making).acquire_owned().await?;
+    let making = at_leisure("state for a member", Leisure::Tenth, move || {
+        let _turn = turn;
+        make()
+    });
+    Ok(making.await?.0)
 }
 
 /// What runs where blocking is allowed.

@@ -26,6 +26,8 @@ pub(super) struct Shared {
     pub(super) spawner: Spawner,
     /// Held by the one state that is coming in.
     pub(super) receiving: Arc<Semaphore>,
+    /// Held while a state is being made: the thread goes on when nobody wants it any more.
+    pub(super) making: Arc<Semaphore>,
     connect: Arc<dyn Connect>,
     runtime: Handle,
     table: Mutex<Table>,
@@ -75,6 +77,7 @@ impl Shared {
             events,
             spawner,
             receiving: Arc::new(Semaphore::new(1)),
+            making: Arc::new(Semaphore::new(1)),
             connect,
             runtime: Handle::current(),
             table: Mutex::default(),

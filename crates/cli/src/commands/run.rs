@@ -31,12 +31,12 @@ use crate::{connect, discovery, kubeconfigs, rerun};
 /// A coordinator that takes longer to begin a run has a reason that the user wants to know.
 const SHORT_WAIT: Duration = Duration::from_secs(2);
 
-/// How often a run that is to be taken up again is looked at once more when somebody still serves it: a
-/// program that was killed a moment ago may not have let go of its socket yet.
-const LOOKS: u32 = 3;
+/// How many times a run that is to be taken up again is asked for once more when somebody still serves
+/// it: a program that was killed a moment ago may not have let go of its socket yet.
+const AGAIN: u32 = 3;
 
-/// From one such look to the next.
-const LOOK: Duration = Duration::from_millis(200);
+/// From one such time to the next.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long a run that failed may take to write what it has.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -106,15 +106,15 @@ async fn resume(args: &RunArgs, run: Option<&str>, look: Look) -> Result<(), Exi
         Some(run) => run.to_owned(),
         None => place::newest_open(args.place.results())?.name(),
     };
-    let mut looks = 0;
+    let mut again = 0;
     loop {
         match place::look(&args.place, Some(&run)).await? {
             Found::Left(directory) => {
                 return here(Start::Resume { force: args.force }, directory, look).await;
             }
-            Found::Served(_) if looks < LOOKS => {
-                looks += 1;
-                tokio::time::sleep(LOOK).await;
+            Found::Served(_) if again < AGAIN => {
+                again += 1;
+                tokio::time::sleep(PAUSE).await;
             }
             Found::Served(served) => {
                 let run = served.run;

@@ -44,12 +44,10 @@ async fn grow(bench: &mut Bench) -> Outcome<()> {
         false => &bench.payloads.noise,
     };
     let mean = payloads.iter().map(bytes::Bytes::len).sum::<usize>() / payloads.len().max(1);
-    // Earlier measurements have left some of it.
-    let begins = bench.ours.live_bytes;
-    let grows = bench.plan.ledger_bytes.saturating_sub(begins);
+    let whole = bench.plan.ledger_bytes;
     let mut reports = 0;
     for sample in 1..=SAMPLES {
-        let target = begins + grows * sample / SAMPLES;
+        let target = whole * sample / SAMPLES;
         let begun = (Instant::now(), reports);
         while bench.ours.live_bytes < target {
             let left = (target - bench.ours.live_bytes) as usize / mean + 1;
@@ -60,7 +58,7 @@ async fn grow(bench: &mut Bench) -> Outcome<()> {
         }
         let rate = (reports - begun.1) as f64 / begun.0.elapsed().as_secs_f64();
         table.row(&growth(bench, &format!("{reports} more"), &format!("{rate:.0}/s")));
-        note(&format!("ledger of {} of {}", mb(bench.ours.live_bytes), mb(begins + grows)));
+        note(&format!("ledger of {} of {}", mb(bench.ours.live_bytes), mb(whole)));
     }
     tokio::time::sleep(REST).await;
     table.row(&growth(bench, &format!("the same after {} s of rest", REST.as_secs()), ""));

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio::try_join;
 
 use super::Bench;
@@ -29,6 +29,9 @@ const BETWEEN: Duration = Duration::from_millis(730);
 
 /// From a change of members to the kill in the midst of it.
 const MIDST: Duration = Duration::from_millis(120);
+
+/// How long a step may take until every report is answered.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What happens while reports arrive.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +66,9 @@ pub(crate) async fn measure(bench: &mut Bench) -> Outcome<()> {
     let mut sent = 0;
     for step in STEPS {
         note(&format!("trial: {}", step.name()));
-        let load = step.play(bench).await?;
+        let played = timeout(PATIENCE, step.play(bench)).await;
+        let load = played
+            .map_err(|_| format!("{}: not over after {} s", step.name(), PATIENCE.as_secs()))??;
         sent += load.count();
         let at = |share| ms(load.quantile(share));
         table.row(&[step.name().into(), load.count().to_string(), at(0.5), at(0.99), at(1.0)]);

@@ -25,8 +25,8 @@ const LOOKING_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a new member is looked at, ...
 const LOOK: Duration = Duration::from_millis(500);
 
-/// ... and how many times in a row it may stand where it stood before the user learns why that may be.
-const STILL: u32 = 20;
+/// ... and how many times in a row it may not have been heard before the user learns why that may be.
+const UNHEARD: u32 = 20;
 
 type Client = GroupClient<Endpoints>;
 
@@ -71,7 +71,7 @@ pub(super) async fn add(
 
 /// Waits until a new member has a vote, and says how far it is whenever that changes.
 async fn until_it_votes(client: &Client, node: u64) -> Result<(), Exit> {
-    let (mut seen, mut still) = (None, 0);
+    let (mut seen, mut unheard) = (None, 0);
     loop {
         let list = members(client).await?;
         let Some(member) = list.members.iter().find(|member| member.node == node) else {
@@ -82,15 +82,17 @@ async fn until_it_votes(client: &Client, node: u64) -> Result<(), Exit> {
             return Ok(());
         }
         let matched = member.matched();
-        still = if seen == Some(matched) { still + 1 } else { 0 };
-        if still == 0 {
+        if seen != Some(matched) {
             eprintln!("member {node} has {matched} of {} entries", list.commit);
-        } else if still == STILL {
-            let waited = (LOOK * STILL).as_secs();
+        }
+        // One that is sent a large state has none of its entries for long, and is alive.
+        unheard = if member.alive() { 0 } else { unheard + 1 };
+        if unheard == UNHEARD {
+            let waited = (LOOK * UNHEARD).as_secs();
             eprintln!("nothing of member {node} was heard for {waited} s; still waiting");
             eprintln!(
-                "  (hint: it has to run with --join, be reached at {}, and never have been a member before: \
-                 the number of one that was removed is used up)",
+                "  (hint: it has to run with --join, be reached at {}, and never have been a \
+                 member before: the number of one that was removed is used up)",
                 member.address
             );
         }
