@@ -203,16 +203,16 @@ async fn run(args: Args) -> Outcome<()> {
 }
 
 async fn measure_ledger(args: &Args, measures: Vec<Measure>, dir: &Path) -> Outcome<()> {
-    let pki = Authority::new(dir.join("pki"))?;
     let version = Etcd::version(&args.etcd);
     let yardstick = match &version {
         Some(_) => {
+            let pki = Authority::new(dir.join("etcd-pki"))?;
             let etcd = Etcd::start(&args.etcd, &dir.join("etcd"), &pki).await?;
             Some(Yardstick { etcd, keys: 0 })
         }
         None => None,
     };
-    let ours = begin(args, &dir.join("group"), &pki).await?;
+    let ours = begin(args, &dir.join("group")).await?;
     let mut bench = Bench {
         payloads: Payloads::new(args.seed)?,
         plan: Plan {
@@ -237,7 +237,7 @@ async fn measure_ledger(args: &Args, measures: Vec<Measure>, dir: &Path) -> Outc
     for (n, measure) in measures.into_iter().enumerate() {
         // Each replaces a member, and one has to begin with nothing.
         if n > 0 && matches!(measure, Measure::CatchUp | Measure::Trial) {
-            bench.ours = begin(args, &dir.join(format!("group-{n}")), &pki).await?;
+            bench.ours = begin(args, &dir.join(format!("group-{n}"))).await?;
         }
         match measure {
             Measure::Throughput => rate = measure::throughput::measure(&mut bench).await?,
@@ -256,8 +256,9 @@ async fn measure_ledger(args: &Args, measures: Vec<Measure>, dir: &Path) -> Outc
 }
 
 /// An empty group, and who speaks with it.
-async fn begin(args: &Args, dir: &Path, pki: &Authority) -> Outcome<Ours> {
-    let group = Group::start(&args.multibeam, dir, pki, MEMBERS).await?;
+async fn begin(args: &Args, dir: &Path) -> Outcome<Ours> {
+    let pki = Authority::new(dir.join("pki"))?;
+    let group = Group::start(&args.multibeam, &dir.join("members"), &pki, MEMBERS).await?;
     let coordinator = Coordinator::take_office(group.coordinator()?).await?;
     let workers = group.workers(args.connections)?;
     Ok(Ours { group, coordinator, workers, live_bytes: 0 })
