@@ -13,7 +13,7 @@ suites: ## build the Ginkgo suites that tests, demo, and benchmark run
 	@tests/need go
 	tests/suites/build
 
-demo: ## three versions of a real Ginkgo suite over six clusters, about a minute; results in ./results
+demo: ## three versions of a real Ginkgo suite over six clusters, about a minute once it is built; results in ./results
 	@tests/need cargo go
 	tests/demo/run
 

@@ -48,7 +48,8 @@ pub struct GroupPlan {
 pub struct Planned {
     /// How long it takes when every spec takes what it is expected to.
     pub expected: Duration,
-    /// One of ten targets like it is over earlier.
+    /// One of ten targets like it is over earlier, or it is what the target takes when suites take no time
+    /// to start and to end, whichever is less.
     pub low: Duration,
     /// One of ten targets like it is over later.
     pub high: Duration,

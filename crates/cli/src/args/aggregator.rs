@@ -110,7 +110,9 @@ pub enum AggregatorCommand {
     },
     /// Add a member: it follows first, and votes once it has caught up.
     ///
-    /// Start it with --join before or afterwards.
+    /// Start it before or afterwards with --node N --join --address URL. The certificate has to be an
+    /// aggregator's, and the others have to be reached at the addresses that `list` shows: a group
+    /// that was founded without --member has that of --listen.
     Add {
         /// Its number; one that was removed must not come back under its old one.
         #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -125,7 +127,7 @@ pub enum AggregatorCommand {
         #[command(flatten)]
         place: MembersPlace,
     },
-    /// Remove a member for good.
+    /// Remove a member for good. The certificate has to be an aggregator's.
     Remove {
         /// Its number.
         #[arg(value_name = "N")]

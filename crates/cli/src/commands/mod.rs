@@ -146,7 +146,9 @@ pub(crate) fn exit_of(code: tonic::Code) -> Exit {
         tonic::Code::InvalidArgument
         | tonic::Code::NotFound
         | tonic::Code::FailedPrecondition
-        | tonic::Code::AlreadyExists => Exit::INPUT,
+        | tonic::Code::AlreadyExists
+        // The certificate is of another role.
+        | tonic::Code::PermissionDenied => Exit::INPUT,
         _ => Exit::ENVIRONMENT,
     }
 }

@@ -53,7 +53,7 @@ fn the_same_as_in_one_process() {
 fn assert_refusals(scratch: &Scratch, system: &System<'_>) {
     let path = scratch.path().join("run.yaml");
     let submit = ["run", "--detach", "-f", path.to_str().unwrap()];
-    let worker = scratch.run(system.holder("worker-a", &submit)).expect(4);
+    let worker = scratch.run(system.holder("worker-a", &submit)).expect(3);
     assert!(worker.stderr.contains("role may not call"), "{}", worker.stderr);
 
     let stranger = system.worker("b", "a", "stranger").wait().expect(3);

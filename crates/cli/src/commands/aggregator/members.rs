@@ -150,7 +150,10 @@ where
 
 fn unanswered(who: &str, patience: Duration) -> Exit {
     eprintln!("error: no {who} answered in {} s", patience.as_secs());
-    eprintln!("  (hint: a majority of the aggregators has to run and reach each other)");
+    eprintln!(
+        "  (hint: a majority of the aggregators has to run and reach each other; name the others \
+         with --aggregator as well)"
+    );
     Exit::ENVIRONMENT
 }
 
